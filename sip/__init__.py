@@ -1,0 +1,1 @@
+"""The network side of a call: endpoint, trunk, legs and bridges. Knows legs, not menus."""
