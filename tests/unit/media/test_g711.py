@@ -1,11 +1,12 @@
 """Every sample and every code word of both laws, against tables written down here from ITU-T G.711.
 
-The expected intervals are typed from the recommendation as segment end points (not widths, as the module has them)
-and searched in exact integer arithmetic, one sample at a time, so that both derivations would have to be wrong alike.
+The expected intervals are typed from the recommendation as segment end points (not widths, as the module has
+them) and searched in integer arithmetic, one sample at a time, so that both would have to be wrong alike.
 """
 
 from bisect import bisect_right
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -26,24 +27,24 @@ EVERY_CODE: Coded8 = np.arange(256).astype(np.uint8)
 def a_decisions() -> list[int]:
     ends = A_SEGMENT_ENDS
     values = [64 * i // 32 for i in range(32)]
-    for low, high in zip(ends[1:-1], ends[2:], strict=True):
+    for low, high in pairwise(ends[1:]):
         values += [low + (high - low) * i // 16 for i in range(16)]
     return values
 
 
 def mu_decisions() -> list[int]:
     values = []
-    for low, high in zip(MU_SEGMENT_ENDS[:-1], MU_SEGMENT_ENDS[1:], strict=True):
+    for low, high in pairwise(MU_SEGMENT_ENDS):
         values += [low + (high - low) * i // 16 for i in range(16)]
     values[0] = 0
     return values
 
 
 def interval_of(sample: int, decisions: list[int], scale: int) -> int:
-    """Interval number 0 to 127 from zero outwards; a tie goes to the interval above, also for negative samples."""
+    """Interval number 0 to 127 from zero outwards; a tie goes to the interval above it on the number line."""
     if sample >= 0:
         return bisect_right(decisions, sample // scale) - 1
-    # The tie of a negative sample goes up, that is towards zero: -x lies in (x_n, x_n+1], never in [x_n, x_n+1).
+    # Up is towards zero here: a negative sample on a decision value stays in the inner interval.
     return bisect_right(decisions, (-sample - 1) // scale) - 1
 
 
@@ -141,8 +142,8 @@ def test_ulaw_rows_printed_in_tables_2a_and_2b(code: int, value: int) -> None:
 
 
 def test_1_khz_sequence_of_alaw_is_a_sine_at_0_dbm0() -> None:
-    # G.711 table 5: these eight words, repeated, are 1 kHz at 0 dBm0. 0 dBm0 is 3.14 dB under a full-scale sine
-    # (amplitude 4096 x 8 = 32768), so its rms is 32768 / sqrt(2) * 10 ** (-3.14 / 20) = 16141.
+    # G.711 table 5: these eight words, repeated, are 1 kHz at 0 dBm0. 0 dBm0 is 3.14 dB under a sine of
+    # amplitude 4096 x 8 = 32768, so its rms is 32768 / sqrt(2) * 10 ** (-3.14 / 20) = 16141.
     words = np.array([0x34, 0x21, 0x21, 0x34, 0xB4, 0xA1, 0xA1, 0xB4], dtype=np.uint8)
     rms = float(np.sqrt(np.mean(alaw_decode(words).astype(np.float64) ** 2)))
     assert 20 * np.log10(rms / 16141) == pytest.approx(0.0, abs=0.02)
@@ -176,11 +177,11 @@ def test_decoding_is_monotonic_in_the_sample(
 
 @pytest.mark.parametrize(
     ("encode", "decode", "largest_error"),
-    # Half the widest interval, and the overload beyond the last output value: 32768 - 32256 and 32768 - 32124.
+    # Largest at the overload, beyond the last output value: 32768 - 32256 and 32768 - 32124.
     [(alaw_encode, alaw_decode, 512), (ulaw_encode, ulaw_decode, 644)],
     ids=["alaw", "ulaw"],
 )
-def test_quantizing_error_never_exceeds_half_the_widest_interval(
+def test_largest_quantizing_error_is_that_of_the_overload(
     encode: Callable[[Pcm16], Coded8], decode: Callable[[Coded8], Pcm16], largest_error: int
 ) -> None:
     error = np.abs(decode(encode(EVERY_SAMPLE)).astype(np.int32) - EVERY_SAMPLE)
