@@ -4,8 +4,8 @@ It stands in for speech wherever a test must say who was heard, from when to whe
 
 * One voice only, of constant envelope: at no moment are there two frequencies, so no DTMF receiver can find a
   pair in it, and no pause or breath makes the edge of a stretch a matter of opinion.
-* It never rests: each glide covers at least a quarter of its frequency, so it is no call-progress tone either,
-  and a few hundred milliseconds of it fit one place of one seed's talk and no other.
+* It never rests: each glide covers at least a quarter of its frequency, so it is no call-progress tone
+  either, and a few hundred milliseconds of it fit one place of one seed's talk and no other.
 * It stays inside the telephone band, so that G.711, filters and resamplers leave it as it is.
 * The last sample runs on into the first, so that a looped player makes no click.
 
@@ -27,7 +27,7 @@ HIGHEST_HZ = 3200.0
 SHORTEST_GLIDE_MS = 60
 LONGEST_GLIDE_MS = 120
 SMALLEST_STEP = 1.25
-"""Least ratio of two notes in sequence: over 120 ms, 20 ms suffice to leave a DTMF tolerance (±1.5 %, Q.24)."""
+"""Least ratio of two notes in sequence: over 120 ms, 20 ms suffice to leave a DTMF tolerance (±1.5 %)."""
 
 # A full-scale sine is +3.14 dBm0 (ITU-T G.711, A-law overload point).
 _AMPLITUDE = 32767.0 * 10.0 ** ((LEVEL_DBM0 - 3.14) / 20.0)
@@ -68,7 +68,7 @@ def _melody(rng: np.random.Generator, n_samples: int) -> tuple[list[float], list
     times_samples = [0.0]
     log_notes = [float(rng.uniform(low, high))]
     while times_samples[-1] < n_samples:
-        # Uniform over the band without the notes too near to the last one: first what lies below it, then above.
+        # Uniform over the band without the notes too near to the last: first what lies below it, then above.
         below = max(0.0, log_notes[-1] - step - low)
         above = max(0.0, high - step - log_notes[-1])
         draw = float(rng.uniform(0.0, below + above))

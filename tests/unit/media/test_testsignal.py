@@ -3,7 +3,6 @@
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.signal import fftconvolve
 
 from media.errors import MediaFormatError
 from media.testsignal import HIGHEST_HZ, LEVEL_DBM0, LOWEST_HZ, talk
@@ -29,8 +28,12 @@ def best_match(a: Pcm16, b: Pcm16) -> float:
     """Largest normalised correlation of a's samples with any place of b."""
     x = a.astype(np.float64)
     y = b.astype(np.float64)
-    energy = fftconvolve(y**2, np.ones(x.size), "valid")
-    return float(np.max(np.abs(fftconvolve(y, x[::-1], "valid")) / (np.linalg.norm(x) * np.sqrt(energy))))
+    n_lags = y.size - x.size + 1
+    product = np.fft.rfft(y) * np.conj(np.fft.rfft(x, y.size))
+    running = np.cumsum(np.append(0.0, y**2))
+    energy = running[x.size :] - running[:n_lags]
+    correlation = np.fft.irfft(product, y.size)[:n_lags]
+    return float(np.max(np.abs(correlation) / (np.linalg.norm(x) * np.sqrt(energy))))
 
 
 def test_talk_has_the_length_asked_for() -> None:
