@@ -12,11 +12,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
-from media import g711, level
+from media import g711, level, riff, wav
 from media.errors import MediaFileError, MediaFormatError
 from media.types import SAMPLE_RATE_HZ, Coded8
 
@@ -26,7 +25,7 @@ BLOCK_SAMPLES = 1 << 16
 SILENT_CODE = 0xD5
 """What an A-law encoder makes of linear 0 (ITU-T G.711, table 1a, with the even bits inverted)."""
 
-_MAX_DATA_BYTES = 0xFFFF_FFFF - 64  # RIFF counts in 32 bits; 64 leaves room for the header itself
+_MAX_DATA_BYTES = riff.SIZE_UNKNOWN - 64  # leaves room for the header itself
 _WAVE_FORMAT_ALAW = 6  # RFC 2361, annex A
 
 
@@ -60,8 +59,7 @@ def end_samples(capture: Capture) -> int:
     """
     if capture.path is None:
         return 0
-    with _reading(capture.path) as file:
-        n_samples = _seek_data(file, capture.path)[1]
+    n_samples = _n_samples(capture.path)
     return capture.offset_samples + n_samples if n_samples else 0
 
 
@@ -69,7 +67,7 @@ def merge(leg_a: Capture, leg_b: Capture, target: Path, layout: Layout = Layout.
     """Write both legs as one A-law WAV at 8000 Hz, streamed; the shorter one is padded with silence.
 
     Args:
-        leg_a, leg_b: captures, mono A-law at 8000 Hz with true header sizes (`wav.repair` restores them).
+        leg_a, leg_b: captures, mono A-law at 8000 Hz.
         target: appears complete or not at all: written as `<name>.part`, fsynced, renamed. An existing file
             is replaced.
         layout: mono sum or stereo.
@@ -128,44 +126,15 @@ def _sum_table() -> Coded8:
 _SUM = _sum_table()
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[BinaryIO]:
-    try:
-        with path.open("rb") as file:
-            yield file
-    except OSError as error:
-        raise MediaFileError(f"{path}: cannot read the capture: {error.strerror}") from error
-
-
-def _seek_data(file: BinaryIO, path: Path) -> tuple[int, int]:
-    """Find the samples: (offset of the first one in bytes, number of samples).
-
-    Own chunk walk, because the data is streamed and never loaded; the sizes are bounded by what the file
-    really holds.
-    """
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    if file.read(12)[:4] != b"RIFF":
-        raise MediaFormatError(f"{path}: not a RIFF file")
-    known = False
-    while len(head := file.read(8)) == 8:
-        name, n_bytes = struct.unpack("<4sI", head)
-        if name == b"data":
-            if not known:
-                raise MediaFormatError(f"{path}: no format before the data")
-            return file.tell(), min(n_bytes, size - file.tell())
-        body = file.tell()
-        if name == b"fmt ":
-            fields = file.read(16)
-            tag, channels, rate_hz = struct.unpack("<HHI", fields[:8]) if len(fields) == 16 else (0, 0, 0)
-            if (tag, channels, rate_hz) != (_WAVE_FORMAT_ALAW, 1, SAMPLE_RATE_HZ):
-                raise MediaFormatError(
-                    f"{path}: a capture is mono A-law at {SAMPLE_RATE_HZ} Hz, "
-                    f"not format {tag} with {channels} channels at {rate_hz} Hz"
-                )
-            known = True
-        file.seek(body + n_bytes + n_bytes % 2)
-    raise MediaFormatError(f"{path}: no data chunk")
+def _n_samples(path: Path) -> int:
+    """Length of a capture, checked to be what a leg's recorder writes."""
+    info = wav.read_info(path)
+    if (info.encoding, info.channels, info.sample_rate_hz) != (wav.Encoding.ALAW, 1, SAMPLE_RATE_HZ):
+        raise MediaFormatError(
+            f"{path}: a capture is mono A-law at {SAMPLE_RATE_HZ} Hz, not {info.encoding.value} with "
+            f"{info.channels} channels at {info.sample_rate_hz} Hz"
+        )
+    return info.n_samples
 
 
 @contextmanager
@@ -174,8 +143,9 @@ def _blocks_of(leg: Capture) -> Iterator[Callable[[int, int], Coded8]]:
     if leg.path is None:
         yield lambda _start, count: np.full(count, SILENT_CODE, dtype=np.uint8)
         return
-    with _reading(leg.path) as file:
-        first_byte, n_samples = _seek_data(file, leg.path)
+    n_samples = _n_samples(leg.path)
+    with riff.opened(leg.path, "rb") as file:
+        first_byte = riff.locate(file, leg.path).data.body_at
 
         def read(start: int, count: int) -> Coded8:
             codes = np.full(count, SILENT_CODE, dtype=np.uint8)

@@ -228,21 +228,15 @@ def test_missing_capture_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("tag", "channels", "rate_hz"), [(7, 1, 8000), (6, 2, 8000), (6, 1, 16000)])
 def test_capture_of_another_format_is_refused(tmp_path: Path, tag: int, channels: int, rate_hz: int) -> None:
     a = _capture(tmp_path / "a.wav", _noise(100, 1), tag, channels, rate_hz)
-    with pytest.raises(MediaFormatError, match=f"format {tag} with {channels} channels at {rate_hz} Hz"):
+    name = {6: "A-law", 7: "mu-law"}[tag]
+    with pytest.raises(MediaFormatError, match=f"not {name} with {channels} channels at {rate_hz} Hz"):
         merge.merge(Capture(a), Capture(None), tmp_path / "m.wav")
 
 
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        (b"OggS" + bytes(60), "not a RIFF file"),
-        (b"RIFF" + struct.pack("<I", 4) + b"WAVE", "no data chunk"),
-        (b"RIFF" + struct.pack("<I", 12) + b"WAVEdata" + bytes(4), "no format before the data"),
-    ],
-)
-def test_file_without_audio_is_refused_with_its_name(tmp_path: Path, content: bytes, complaint: str) -> None:
+@pytest.mark.parametrize("content", [b"OggS" + bytes(60), b"RIFF" + struct.pack("<I", 4) + b"WAVE", b""])
+def test_file_without_audio_is_refused_with_its_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.wav").write_bytes(content)
-    with pytest.raises(MediaFormatError, match=rf"a\.wav: {complaint}"):
+    with pytest.raises(MediaFileError, match=r"a\.wav"):
         merge.end_samples(Capture(tmp_path / "a.wav"))
 
 
