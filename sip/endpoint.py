@@ -1,0 +1,90 @@
+"""An endpoint: one SIP stack with its ports, its clock and its limits.
+
+Its settings are plain data; sip.pjsua.endpoint turns them into a running stack.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from sip.bridge import Bridge
+from sip.errors import SipConfigError
+from sip.leg import Leg, LegListener
+from sip.trunk import DEFAULT_CODECS, check_codecs
+
+
+@dataclass(frozen=True)
+class EndpointSettings:
+    """What an endpoint needs to start.
+
+    Attributes:
+        bind: address SIP and RTP are bound to.
+        sip_port: UDP port; 0 takes a free one.
+        codecs: offered and accepted, best first.
+        jitter_buffer_ms: fixed prefetch of the receive buffer, whole 20 ms packets. It is the delay a leg adds,
+            and what a late packet may be late by without a gap.
+        cache_dir: where prepared sounds (unrolled loops) are kept.
+        trace_file: SIP messages and the stack's log go there; None for no trace.
+    """
+
+    bind: str = "127.0.0.1"
+    sip_port: int = 0
+    codecs: tuple[str, ...] = DEFAULT_CODECS
+    jitter_buffer_ms: int = 40
+    cache_dir: Path = Path("build/cache")
+    trace_file: Path | None = None
+    user_agent: str = "ivrcore"
+
+    def __post_init__(self) -> None:
+        check_codecs(self.codecs)
+        if not 0 <= self.sip_port <= 65535:
+            raise SipConfigError(f"SIP port {self.sip_port} is not 0 to 65535")
+        if self.jitter_buffer_ms % 20 or not 0 <= self.jitter_buffer_ms <= 200:
+            raise SipConfigError(f"jitter buffer of {self.jitter_buffer_ms} ms: must be 0 to 200 in steps of 20")
+
+
+@dataclass(frozen=True)
+class EngineLimits:
+    """What the engine was compiled for; reported at start, checked before a configuration is accepted."""
+
+    version: str
+    calls: int
+    conference_ports: int
+
+
+@dataclass(frozen=True)
+class IncomingCall:
+    """An INVITE that waits for our answer."""
+
+    leg: Leg
+    called: str
+    calling: str
+    asserted_identity: str
+
+
+IncomingListener = Callable[[IncomingCall], LegListener]
+"""Decides on an incoming call and returns the listener of its leg; called on the reactor's thread."""
+
+
+class Endpoint(Protocol):
+    """A running SIP stack."""
+
+    @property
+    def limits(self) -> EngineLimits:
+        """What the engine was compiled for."""
+
+    @property
+    def address(self) -> str:
+        """`host:port` SIP really listens on."""
+
+    def new_leg(self, name: str, listener: LegListener) -> Leg:
+        """A leg to dial with."""
+
+    def bridge(self, a: Leg, b: Leg) -> Bridge:
+        """A closed bridge between two legs of this endpoint."""
+
+    def close(self) -> "Deferred[None]":
+        """Hang everything up, wait for it, and stop the stack; fires when nothing of it is left."""

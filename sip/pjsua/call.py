@@ -1,0 +1,132 @@
+"""pjsua2's Call object, reduced to a reporter.
+
+It belongs to no reference cycle that outlives the leg: the leg drops it when DISCONNECTED was
+delivered, on the owner's thread. Two acts happen inside the callback because a tick (20 ms) matters:
+
+- the stream is connected to the null device, so that its jitter buffer is emptied from the first packet.
+  pjmedia reads a port only while somebody listens; else the buffer fills, and what was said before a
+  bridge opened would be heard after it.
+- the cue of an answered leg is connected, so that our first RTP packet carries its first sample.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+import pjsua2 as pj
+
+from sip.cause import HangupCause, hangup_cause
+from sip.events import DigitTransport
+from sip.pjsua.inbox import Inbox
+from sip.pjsua.message import failure_announced, header
+
+log = logging.getLogger("ivrcore.sip")
+
+_DTMF_IS_UPDATE = 1  # pjmedia/stream.h PJMEDIA_STREAM_DTMF_IS_UPDATE, not exported by the binding
+
+
+class CallReports(Protocol):
+    """What a call tells its leg, always on the reactor's thread."""
+
+    def on_ringing(self, at_s: float) -> None: ...
+    def on_progress(self, at_s: float, status: int, failure: HangupCause | None) -> None: ...
+    def on_media(self, at_s: float) -> None: ...
+    def on_answered(self, at_s: float) -> None: ...
+    def on_ended(self, at_s: float, cause: HangupCause) -> None: ...
+    def on_digit(self, at_s: float, digit: str, duration_ms: int, transport: DigitTransport) -> None: ...
+
+
+class NativeCall(pj.Call):
+    """One pjsua2 call. `reports` is set before any signalling and never changes."""
+
+    def __init__(self, account: pj.Account, call_id: int, inbox: Inbox) -> None:
+        super().__init__(account, call_id)
+        self._inbox = inbox
+        self._answered = False
+        self._last_message = ""
+        self.reports: CallReports | None = None
+        self.start_cue: Callable[[pj.AudioMedia], None] | None = None
+
+    def media(self) -> pj.AudioMedia | None:
+        """The audio of the call, None while it has none."""
+        try:
+            return self.getAudioMedia(-1)
+        except pj.Error:
+            return None
+
+    # -- callbacks: any thread, nothing raised out of them ------------------------------------------
+
+    def onCallState(self, prm: pj.OnCallStateParam) -> None:  # noqa: N802
+        """Answered and ended."""
+        try:
+            info = self.getInfo()
+            if info.state == pj.PJSIP_INV_STATE_CONFIRMED and not self._answered:
+                self._answered = True
+                media = self.media()
+                if self.start_cue is not None and media is not None:
+                    self.start_cue(media)
+                self._post(lambda to, at_s: to.on_answered(at_s))
+            elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+                message = _received_message(prm.e)
+                cause = hangup_cause(info.lastStatusCode, header(message, "Reason"), info.lastReason)
+                self._post(lambda to, at_s: to.on_ended(at_s, cause))
+        except Exception:
+            log.exception("onCallState")
+
+    def onCallTsxState(self, prm: pj.OnCallTsxStateParam) -> None:  # noqa: N802
+        """Every provisional response: pjsua2 reports the state EARLY only once."""
+        try:
+            tsx = prm.e.body.tsxState.tsx
+            status = tsx.statusCode
+            if tsx.method != "INVITE" or not 101 <= status <= 199 or self._answered:
+                return
+            message = _received_message(prm.e)
+            if not message.startswith("SIP/2.0 1"):
+                return
+            if status == 180:
+                self._post(lambda to, at_s: to.on_ringing(at_s))
+            failure = failure_announced(message)
+            if status != 180 or failure is not None:
+                self._post(lambda to, at_s: to.on_progress(at_s, status, failure))
+        except Exception:
+            log.exception("onCallTsxState")
+
+    def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:  # noqa: ARG002, N802
+        """Media (re)started: keep the jitter buffer empty, then let the leg reconnect what it had."""
+        try:
+            media = self.media()
+            if media is None:
+                return
+            media.startTransmit(pj.Endpoint.instance().audDevManager().getPlaybackDevMedia())
+            if self._answered and self.start_cue is not None:
+                # The 200 brought its SDP late (after an answer without one in a 183): the cue still waits.
+                self.start_cue(media)
+            self._post(lambda to, at_s: to.on_media(at_s))
+        except Exception:
+            log.exception("onCallMediaState")
+
+    def onDtmfEvent(self, prm: pj.OnDtmfEventParam) -> None:  # noqa: N802
+        """A key by RFC 4733 or INFO; updates of the same key are not a second key."""
+        try:
+            if prm.flags & _DTMF_IS_UPDATE:
+                return
+            transport = (
+                DigitTransport.INFO if prm.method == pj.PJSUA_DTMF_METHOD_SIP_INFO else DigitTransport.RFC4733
+            )
+            digit, duration_ms = prm.digit, prm.duration
+            self._post(lambda to, at_s: to.on_digit(at_s, digit, duration_ms, transport))
+        except Exception:
+            log.exception("onDtmfEvent")
+
+    def _post(self, deliver: Callable[[CallReports, float], None]) -> None:
+        reports = self.reports
+        if reports is not None:
+            self._inbox.post(lambda at_s: deliver(reports, at_s))
+
+
+def _received_message(event: pj.SipEvent) -> str:
+    """The message that caused the event, "" when it was a timer or our own doing."""
+    if event.type != pj.PJSIP_EVENT_TSX_STATE:
+        return ""
+    tsx_state = event.body.tsxState
+    return tsx_state.src.rdata.wholeMsg if tsx_state.type == pj.PJSIP_EVENT_RX_MSG else ""

@@ -1,0 +1,257 @@
+"""The SIP stack itself: ports, codecs, clock, account, incoming calls, and an ordered end."""
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pjsua2 as pj
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from sip.cause import NORMAL_CLEARING, HangupCause
+from sip.endpoint import EndpointSettings, EngineLimits, IncomingCall, IncomingListener
+from sip.errors import SipConfigError, SipError
+from sip.events import LegId
+from sip.leg import LegListener
+from sip.pjsua.bridge import PjsuaBridge
+from sip.pjsua.call import NativeCall
+from sip.pjsua.engine import read_limits, silence_log
+from sip.pjsua.inbox import Inbox
+from sip.pjsua.leg import PjsuaLeg
+from sip.pjsua.message import header, uri_user
+from sip.trunk import Trunk
+
+log = logging.getLogger("ivrcore.sip")
+
+_EADDRINUSE = 120098  # pjlib: PJ_ERRNO_START_SYS + EADDRINUSE
+_EADDRNOTAVAIL = 120099
+_JITTER_BUFFER_MAX_MS = 500
+_RTP_PORTS = range(16384, 32000, 2)
+"""Even ports below the kernel's ephemeral range (RFC 3550 section 11: RTP even, RTCP the next odd)."""
+
+
+class _Account(pj.Account):
+    """Hands an INVITE over; refusing or answering it is decided on the reactor's thread."""
+
+    def __init__(self, incoming: Callable[["_Account", int, str], None]) -> None:
+        super().__init__()
+        self._incoming = incoming
+
+    def onIncomingCall(self, prm: pj.OnIncomingCallParam) -> None:  # noqa: N802
+        """An INVITE: pjsua2 wants the Call object before this returns."""
+        try:
+            self._incoming(self, prm.callId, prm.rdata.wholeMsg)
+        except Exception:
+            log.exception("onIncomingCall")
+
+
+class PjsuaEndpoint:
+    """Implements sip.endpoint.Endpoint. pjsua2 allows one per process."""
+
+    def __init__(
+        self, settings: EndpointSettings, reactor: IReactorTime, incoming: IncomingListener | None = None
+    ) -> None:
+        """Start the stack.
+
+        Args:
+            reactor: its thread owns the stack; must also offer callFromThread.
+            incoming: decides on INVITEs; None refuses them with 480.
+
+        Raises:
+            SipConfigError: busy port, foreign address, unknown codec; the text says what to change.
+        """
+        self.reactor = reactor
+        self.cache_dir: Path = settings.cache_dir
+        self.inbox = Inbox(reactor)  # type: ignore[arg-type]  # IReactorTime and IReactorFromThreads in one object
+        self._settings = settings
+        self._incoming = incoming
+        self._legs: dict[LegId, PjsuaLeg] = {}
+        self._accounts: dict[Trunk, _Account] = {}
+        self._waiting_for_end: Deferred[None] | None = None
+        self._counter = 0
+        self._owner = threading.get_ident()
+        self._endpoint = pj.Endpoint()
+        silence_log()
+        self._endpoint.libCreate()
+        try:
+            self._start()
+        except BaseException:
+            self._destroy()
+            raise
+
+    def _start(self) -> None:
+        endpoint, settings = self._endpoint, self._settings
+        config = pj.EpConfig()
+        config.logConfig.level = 5 if settings.trace_file else 0
+        config.logConfig.consoleLevel = 0
+        config.logConfig.msgLogging = 1 if settings.trace_file else 0
+        if settings.trace_file:
+            config.logConfig.filename = str(settings.trace_file)
+        config.uaConfig.threadCnt = 1
+        config.uaConfig.maxCalls = 100_000  # clipped to what was compiled in
+        config.uaConfig.userAgent = settings.user_agent
+        media = config.medConfig
+        # One rate from the wire to the file and one frame a packet: no resampler, no rebuffering (DESIGN).
+        media.clockRate = media.sndClockRate = 8000
+        media.audioFramePtime = media.ptime = 20
+        media.channelCount = 1
+        media.noVad = True
+        media.ecTailLen = 0
+        media.sndAutoCloseTime = -1  # else the null device, and all RTP with it, stops after an idle second
+        media.jbInit = media.jbMinPre = media.jbMaxPre = settings.jitter_buffer_ms
+        media.jbMax = _JITTER_BUFFER_MAX_MS
+        # The discard algorithm stays pjsua's default, progressive (the binding cannot set it). With a fixed
+        # prefetch it drops only what a burst piled up above it: the delay returns to the prefetch, and the
+        # two captures of a call come back into step (see docs/media-behaviour.md).
+        endpoint.libInit(config)
+        self._limits = read_limits(endpoint)
+        self._address = self._open_port()
+        endpoint.libStart()
+        endpoint.audDevManager().setNullDev()
+        self._select_codecs()
+        self._account_default = self.account_for(Trunk(codecs=settings.codecs))
+
+    def _open_port(self) -> str:
+        transport = pj.TransportConfig()
+        transport.port = self._settings.sip_port
+        transport.boundAddress = self._settings.bind
+        try:
+            handle = self._endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
+        except pj.Error as error:
+            where = f"UDP port {self._settings.sip_port} on {self._settings.bind}"
+            if error.status == _EADDRINUSE:
+                raise SipConfigError(f"{where} is in use: choose another SIP port, or 0 for a free one") from error
+            if error.status == _EADDRNOTAVAIL:
+                raise SipConfigError(f"address {self._settings.bind} is not one of this machine's") from error
+            raise SipConfigError(f"{where} cannot be opened: {error.reason}") from error
+        return str(self._endpoint.transportGetInfo(handle).localName)
+
+    def _select_codecs(self) -> None:
+        known = {codec.codecId: codec.codecId.split("/")[0].upper() for codec in self._endpoint.codecEnum2()}
+        for codec in self._settings.codecs:
+            if codec not in known.values():
+                have = ", ".join(sorted(set(known.values())))
+                raise SipConfigError(f"codec {codec} is not in this pjsua2 build, which has {have}")
+        for codec_id, name in known.items():
+            rank = self._settings.codecs.index(name) if name in self._settings.codecs else None
+            self._endpoint.codecSetPriority(codec_id, 0 if rank is None else 255 - rank)
+
+    # -- what sip.endpoint promises -------------------------------------------------------------------
+
+    @property
+    def limits(self) -> EngineLimits:
+        """What the engine was compiled for."""
+        return self._limits
+
+    @property
+    def address(self) -> str:
+        """`host:port` SIP really listens on."""
+        return self._address
+
+    def new_leg(self, name: str, listener: LegListener) -> PjsuaLeg:
+        """A leg to dial with."""
+        if threading.get_ident() != self._owner:
+            raise SipError("legs are made on the reactor's thread")
+        leg_id = LegId(name)
+        if leg_id in self._legs:
+            raise SipError(f"leg {name} exists already")
+        leg = PjsuaLeg(leg_id, self, listener)
+        self._legs[leg_id] = leg
+        return leg
+
+    def bridge(self, a: PjsuaLeg, b: PjsuaLeg) -> PjsuaBridge:
+        """A closed bridge between two legs."""
+        return PjsuaBridge(a, b)
+
+    def close(self) -> "Deferred[None]":
+        """Hang up, wait until every leg reported its end, destroy media, account and stack, in this order."""
+        done: Deferred[None] = Deferred()
+        self._waiting_for_end = done
+        for leg in tuple(self._legs.values()):
+            leg.hang_up(NORMAL_CLEARING)
+        if not self._legs:
+            self.reactor.callLater(0, self._finish_close)
+        return done
+
+    # -- what legs need ---------------------------------------------------------------------------------
+
+    def account_for(self, trunk: Trunk) -> _Account:
+        """The account that carries a trunk's proxy and credentials; made on first use."""
+        if trunk in self._accounts:
+            return self._accounts[trunk]
+        config = pj.AccountConfig()
+        config.idUri = f"sip:{self._settings.user_agent}@{self._address}"
+        config.regConfig.registerOnAdd = False
+        if trunk.proxy:
+            config.sipConfig.proxies.append(trunk.proxy if ";lr" in trunk.proxy else f"{trunk.proxy};lr")
+        if trunk.user:
+            config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", trunk.user, 0, trunk.password))
+        rtp = config.mediaConfig.transportConfig
+        rtp.boundAddress = self._settings.bind
+        rtp.port = random.choice(_RTP_PORTS[:4000])  # noqa: S311  # spreads processes over the range, no secret
+        rtp.portRange = 8000
+        config.mediaConfig.streamKaEnabled = False
+        account = _Account(self._take_incoming)
+        account.create(config, len(self._accounts) == 0)
+        self._accounts[trunk] = account
+        return account
+
+    def host(self) -> str:
+        """Our own host for identities when the trunk has none."""
+        return self._settings.bind
+
+    def forget(self, leg: PjsuaLeg) -> None:
+        """A leg reported its end."""
+        self._legs.pop(leg.id, None)
+        if self._waiting_for_end is not None and not self._legs:
+            self.reactor.callLater(0, self._finish_close)
+
+    # -- incoming -----------------------------------------------------------------------------------------
+
+    def _take_incoming(self, account: _Account, call_id: int, message: str) -> None:
+        call = NativeCall(account, call_id, self.inbox)
+        self._counter += 1
+        leg_id = LegId(f"in-{self._counter}")
+        leg = PjsuaLeg(leg_id, self, _ignore)
+        leg.adopt(call)  # before anything can happen on the call: its reports queue behind ours
+        self.inbox.post(lambda _at_s: self._offer(leg, message))
+
+    def _offer(self, leg: PjsuaLeg, message: str) -> None:
+        self._legs[leg.id] = leg
+        if self._incoming is None or self._waiting_for_end is not None:
+            leg.hang_up(HangupCause(20, 480))
+            return
+        call = IncomingCall(
+            leg=leg,
+            called=uri_user("<" + message.split(" ", 2)[1] + ">"),
+            calling=uri_user(header(message, "From")),
+            asserted_identity=uri_user(header(message, "P-Asserted-Identity")),
+        )
+        leg.listen(self._incoming(call))
+
+    # -- end ------------------------------------------------------------------------------------------------
+
+    def _finish_close(self) -> None:
+        done, self._waiting_for_end = self._waiting_for_end, None
+        if done is None:
+            return
+        self._destroy()
+        done.callback(None)
+
+    def _destroy(self) -> None:
+        self.inbox.close()
+        self._legs.clear()
+        for account in self._accounts.values():
+            account.shutdown()
+        self._accounts.clear()
+        self._account_default = None  # type: ignore[assignment]
+        try:
+            self._endpoint.libDestroy()
+        except pj.Error as error:
+            log.warning("the stack did not end cleanly: %s", error.reason)
+
+
+def _ignore(event: object) -> None:
+    """Listener of a leg nobody has taken yet."""

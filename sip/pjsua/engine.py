@@ -1,0 +1,40 @@
+"""What the pjsua2 build on this machine can do."""
+
+import ctypes
+from pathlib import Path
+
+import pjsua2 as pj
+
+from sip.endpoint import EngineLimits
+from sip.errors import SipError
+
+
+def read_limits(endpoint: pj.Endpoint) -> EngineLimits:
+    """The compiled limits of the loaded build; call after libInit.
+
+    `uaConfig.maxCalls` is clipped in silence, so the numbers are asked of the library itself, whose
+    symbols the extension module exports.
+
+    Raises:
+        SipError: the build does not export them.
+    """
+    library = ctypes.CDLL(str(_extension()))
+    try:
+        calls = int(library.pjsua_call_get_max_count())
+        ports = int(library.pjsua_conf_get_max_ports())
+    except AttributeError as error:
+        raise SipError(f"this pjsua2 build does not tell its limits: {error}") from error
+    return EngineLimits(version=endpoint.libVersion().full, calls=calls, conference_ports=ports)
+
+
+def silence_log() -> None:
+    """Keep the library from writing to standard output before its log is configured."""
+    ctypes.CDLL(str(_extension())).pj_log_set_level(0)
+
+
+def _extension() -> Path:
+    # The wheel is a package that holds the extension; a plain build has it beside the module.
+    found = sorted(Path(pj.__file__).parent.glob("_pjsua2*.so"))
+    if not found:
+        raise SipError(f"no native pjsua2 beside {pj.__file__}")
+    return found[0]

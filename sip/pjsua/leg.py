@@ -1,0 +1,347 @@
+"""A leg on pjsua2: orders come from the reactor's thread, reports go back to it."""
+
+import logging
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pjsua2 as pj
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from media.errors import MediaError
+from media.g711 import ulaw_decode
+from media.level import level_dbm0
+from sip.cause import NO_RESOURCE, HangupCause, status_from_q850
+from sip.events import (
+    DigitReceived,
+    DigitTransport,
+    LegAnswered,
+    LegEarlyMediaStarted,
+    LegEvent,
+    LegHungUp,
+    LegId,
+    LegProgressed,
+    LegRang,
+    PlaybackEnded,
+    PlaybackFailed,
+    PlaybackId,
+)
+from sip.leg import Cue, LegListener, Sound
+from sip.pjsua.call import NativeCall
+from sip.pjsua.inbox import Inbox
+from sip.pjsua.sound import Player, open_recorder
+from sip.trunk import Trunk
+
+log = logging.getLogger("ivrcore.sip")
+
+_TICK_S = 0.02
+_PJ_ETOOMANY = 70010  # pjlib errno.h; what the fifth call of a four-call build gets
+
+
+class LegHost(Protocol):
+    """What a leg needs of its endpoint."""
+
+    inbox: Inbox
+    reactor: IReactorTime
+    cache_dir: Path
+
+    def account_for(self, trunk: Trunk) -> pj.Account: ...
+    def host(self) -> str: ...
+    def forget(self, leg: "PjsuaLeg") -> None: ...
+
+
+class PjsuaLeg:
+    """One dialog and its media; implements sip.leg.Leg."""
+
+    def __init__(self, leg_id: LegId, host: LegHost, listener: LegListener) -> None:
+        self._id = leg_id
+        self._host = host
+        self._listener = listener
+        self._call: NativeCall | None = None
+        self._over = False
+        self._hung_up_by_us = False
+        self._answered = False
+        self._early_media = False
+        self._players: dict[PlaybackId, Player] = {}
+        self._cued: PlaybackId | None = None
+        self._recorder: pj.AudioMediaRecorder | None = None
+        self._tones: list[pj.ToneGenerator] = []
+        self._watch: IDelayedCall | None = None
+        self.on_media_started: list[Callable[[], None]] = []
+
+    @property
+    def id(self) -> LegId:
+        """The leg's name within its endpoint."""
+        return self._id
+
+    @property
+    def media(self) -> pj.AudioMedia | None:
+        """The conference port of the leg, None while it has no media."""
+        return None if self._call is None or self._over else self._call.media()
+
+    # -- signalling -----------------------------------------------------------------------------------
+
+    def dial(self, trunk: Trunk, called: str, *, display: str, at_answer: Cue | None = None) -> None:
+        """See sip.leg.Leg."""
+        uri = trunk.uri_of(called)
+        identity = trunk.identity_of(display, self._host.host())
+        call = NativeCall(self._host.account_for(trunk), pj.PJSUA_INVALID_ID, self._host.inbox)
+        call.reports = self
+        self._call = call
+        if at_answer is not None and (player := self._open(at_answer.playback, at_answer.sound)):
+            self._cued = at_answer.playback
+            call.start_cue = player.connect
+        param = pj.CallOpParam(True)
+        param.opt.audioCount = 1
+        param.opt.videoCount = 0
+        param.txOption.localUri = f"<{identity}>"
+        asserted = pj.SipHeader()
+        asserted.hName, asserted.hValue = "P-Asserted-Identity", f"<{identity}>"
+        param.txOption.headers.append(asserted)
+        try:
+            call.makeCall(uri, param)
+        except pj.Error as error:
+            cause = (
+                NO_RESOURCE if error.status == _PJ_ETOOMANY else HangupCause(41, 503, f"not sent: {error.reason}")
+            )
+            self._host.inbox.post(lambda at_s: self.on_ended(at_s, cause))
+
+    def adopt(self, call: NativeCall) -> None:
+        """Take over the call of an INVITE that came in."""
+        call.reports = self
+        self._call = call
+
+    def listen(self, listener: LegListener) -> None:
+        """Give an incoming leg the listener that decided on it."""
+        self._listener = listener
+
+    def ring(self, *, status: int = 180, early_media: Sound | None = None) -> None:
+        """See sip.leg.Leg."""
+        param = pj.CallOpParam(True)
+        param.opt.videoCount = 0
+        param.statusCode = 183 if early_media is not None else status
+        self._answer_with(param)
+        if early_media is not None:
+            self.play(PlaybackId("early-media"), early_media)
+
+    def answer(self) -> None:
+        """See sip.leg.Leg."""
+        param = pj.CallOpParam(True)
+        param.opt.videoCount = 0
+        param.statusCode = 200
+        self._answer_with(param)
+
+    def _answer_with(self, param: pj.CallOpParam) -> None:
+        if self._call is None or self._over:
+            return
+        try:
+            self._call.answer(param)
+        except pj.Error as error:
+            log.info("leg %s: answer crossed a hang-up: %s", self._id, error.reason)
+
+    def hang_up(self, cause: HangupCause) -> None:
+        """See sip.leg.Leg."""
+        if self._call is None or self._over or self._hung_up_by_us:
+            return
+        self._hung_up_by_us = True
+        self._release_media()
+        param = pj.CallOpParam()
+        reason = pj.SipHeader()
+        reason.hName, reason.hValue = "Reason", f'Q.850;cause={cause.q850};text="{cause.meaning}"'
+        param.txOption.headers.append(reason)
+        if not self._answered:
+            param.statusCode = cause.sip_status or status_from_q850(cause.q850)
+        try:
+            self._call.hangup(param)
+        except pj.Error as error:
+            log.info("leg %s: hang-up crossed its end: %s", self._id, error.reason)
+
+    # -- media ----------------------------------------------------------------------------------------
+
+    def play(self, playback: PlaybackId, sound: Sound) -> None:
+        """See sip.leg.Leg."""
+        if self._over or self._call is None:
+            return
+        player = self._open(playback, sound)
+        media = self.media
+        if player is not None and media is not None:
+            player.connect(media)
+
+    def _open(self, playback: PlaybackId, sound: Sound) -> Player | None:
+        self.stop(playback)
+        try:
+            player = Player(
+                sound, self._host.cache_dir, self._host.inbox, lambda at_s: self._playback_ended(playback, at_s)
+            )
+        except MediaError as error:
+            reason = str(error)
+            self._host.inbox.post(
+                lambda at_s: self._tell_if_alive(PlaybackFailed(self._id, at_s, playback, reason))
+            )
+            return None
+        self._players[playback] = player
+        return player
+
+    def _playback_ended(self, playback: PlaybackId, at_s: float) -> None:
+        if playback in self._players:
+            self.stop(playback)
+            self._tell_if_alive(PlaybackEnded(self._id, at_s, playback))
+
+    def stop(self, playback: PlaybackId) -> None:
+        """See sip.leg.Leg."""
+        player = self._players.pop(playback, None)
+        if player is not None:
+            player.disconnect(self.media)
+        if self._cued == playback:
+            self._cued = None
+            if self._call is not None:
+                self._call.start_cue = None
+
+    def send_digits(self, digits: str, *, duration_ms: int = 160) -> None:
+        """See sip.leg.Leg."""
+        if self._call is None or self._over:
+            return
+        try:
+            if self._negotiated_events():
+                param = pj.CallSendDtmfParam()
+                param.method = pj.PJSUA_DTMF_METHOD_RFC2833
+                param.digits, param.duration = digits, duration_ms
+                self._call.sendDtmf(param)
+            else:
+                self._send_tones(digits, duration_ms)
+        except pj.Error as error:
+            log.info("leg %s: digits not sent: %s", self._id, error.reason)
+
+    def _negotiated_events(self) -> bool:
+        assert self._call is not None
+        return int(self._call.getStreamInfo(0).audTxEventPt) > 0
+
+    def _send_tones(self, digits: str, duration_ms: int) -> None:
+        media = self.media
+        if media is None:
+            return
+        generator = pj.ToneGenerator()
+        generator.createToneGenerator(8000, 1)
+        keys = pj.ToneDigitVector()
+        for digit in digits:
+            key = pj.ToneDigit()
+            key.digit, key.on_msec, key.off_msec, key.volume = digit, duration_ms, 60, 0
+            keys.append(key)
+        generator.playDigits(keys)
+        generator.startTransmit(media)
+        self._tones.append(generator)
+        self._host.reactor.callLater(len(digits) * (duration_ms + 60) / 1000 + 0.1, self._end_tones, generator)
+
+    def _end_tones(self, generator: pj.ToneGenerator) -> None:
+        if generator in self._tones:
+            self._tones.remove(generator)
+
+    def start_capture(self, path: Path) -> None:
+        """See sip.leg.Leg."""
+        self._recorder = open_recorder(path)
+        self._connect_recorder()
+
+    def _connect_recorder(self) -> None:
+        media = self.media
+        if self._recorder is not None and media is not None:
+            media.startTransmit(self._recorder)
+
+    def stop_capture(self) -> None:
+        """See sip.leg.Leg."""
+        recorder, self._recorder = self._recorder, None
+        media = self.media
+        if recorder is not None and media is not None:
+            try:
+                media.stopTransmit(recorder)
+            except pj.Error:
+                return  # the conference port went with the call
+
+    def received_level_dbm0(self) -> float:
+        """See sip.leg.Leg."""
+        media = self.media
+        if media is None:
+            return -inf
+        # pjmedia keeps the mean magnitude of the last frame as a complemented mu-law code.
+        magnitude = abs(int(ulaw_decode(np.array([media.getRxLevel() ^ 0xFF], dtype=np.uint8))[0]))
+        # The mean magnitude of a sine is 2/pi of its peak, its RMS 1/sqrt(2).
+        rms = round(magnitude * np.pi / (2 * np.sqrt(2)))
+        return level_dbm0(np.array([min(rms, 32767)], dtype=np.int16))
+
+    # -- reports of the native call, on the reactor's thread --------------------------------------------
+
+    def on_ringing(self, at_s: float) -> None:
+        """180."""
+        self._tell_if_alive(LegRang(self._id, at_s))
+
+    def on_progress(self, at_s: float, status: int, failure: HangupCause | None) -> None:
+        """101 to 199 but 180, or a 180 that announces a failure."""
+        self._tell_if_alive(LegProgressed(self._id, at_s, status, failure))
+
+    def on_media(self, at_s: float) -> None:  # noqa: ARG002
+        """The stream (re)started, perhaps on another conference port: connect again what was connected."""
+        media = self.media
+        if media is None:
+            return
+        for playback, player in self._players.items():
+            if playback != self._cued:
+                player.connect(media)
+        self._connect_recorder()
+        for reconnect in self.on_media_started:
+            reconnect()
+        if not self._answered and not self._early_media and self._watch is None:
+            self._watch_early_media()
+
+    def _watch_early_media(self) -> None:
+        """Early media is what arrives, not what a 183 promises: look at the RTP counter every tick."""
+        self._watch = None
+        if self._over or self._answered or self._call is None:
+            return
+        try:
+            packets = int(self._call.getStreamStat(0).rtcp.rxStat.pkt)
+        except pj.Error:
+            packets = 0
+        if packets > 0:
+            self._early_media = True
+            self._host.inbox.post(lambda at_s: self._tell_if_alive(LegEarlyMediaStarted(self._id, at_s)))
+        else:
+            self._watch = self._host.reactor.callLater(_TICK_S, self._watch_early_media)
+
+    def on_answered(self, at_s: float) -> None:
+        """The ACK was sent or received."""
+        self._answered = True
+        self._cued = None
+        self._tell_if_alive(LegAnswered(self._id, at_s))
+
+    def on_digit(self, at_s: float, digit: str, duration_ms: int, transport: DigitTransport) -> None:
+        """A key."""
+        self._tell_if_alive(DigitReceived(self._id, at_s, digit, duration_ms, transport))
+
+    def on_ended(self, at_s: float, cause: HangupCause) -> None:
+        """The last report: drop everything that belongs to pjsua2, here on the owner's thread."""
+        if self._over:
+            return
+        self._release_media()
+        self._over = True
+        call, self._call = self._call, None
+        if call is not None:
+            call.reports = None
+            call.start_cue = None
+        self._host.forget(self)
+        self._listener(LegHungUp(self._id, at_s, cause, by_remote=not self._hung_up_by_us))
+
+    def _release_media(self) -> None:
+        if self._watch is not None and self._watch.active():
+            self._watch.cancel()
+        self._watch = None
+        self.stop_capture()
+        for playback in tuple(self._players):
+            self.stop(playback)
+        self._tones.clear()
+        self.on_media_started.clear()
+
+    def _tell_if_alive(self, event: LegEvent) -> None:
+        if not self._over:
+            self._listener(event)
+

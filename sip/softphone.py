@@ -1,0 +1,212 @@
+"""A scripted softphone: a real user agent in a process of its own, for demos and end-to-end tests.
+
+It answers what the script says, speaks a file, records what it hears, and reports every step as a line
+of JSON on standard output. It lives as long as its standard input: closing the pipe, or the death of
+the parent, ends it, so that no telephone is left behind.
+
+    lines in    "answer" | "hangup" | "digits 12#" | "inband 12#" | "quit"
+    lines out   {"event": "ready", "address": "127.0.0.1:40123"}, then incoming, answered, capture,
+                digit, ended, each with "at_s" (CLOCK_MONOTONIC, comparable between processes)
+
+This module is a program, so it imports the global reactor, as only ivrcore.app does elsewhere.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from twisted.internet import reactor as _reactor
+from twisted.internet.interfaces import IReactorCore, IReactorTime
+from twisted.internet.stdio import StandardIO
+from twisted.protocols.basic import LineOnlyReceiver
+
+from sip.cause import NORMAL_CLEARING, HangupCause, q850_from_status
+from sip.endpoint import EndpointSettings, IncomingCall
+from sip.errors import SipError
+from sip.events import DigitReceived, LegAnswered, LegEvent, LegHungUp, PlaybackId
+from sip.leg import Leg, LegListener, Sound
+from sip.pjsua.endpoint import PjsuaEndpoint
+from sip.trunk import DEFAULT_CODECS
+
+
+class _Reactor(IReactorCore, IReactorTime):  # type: ignore[misc, valid-type]  # zope interfaces as types
+    """The two sides of the reactor we use."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """What the softphone does with each call, in this order.
+
+    Attributes:
+        ring_after_s: when to send 180; None for no 180 at all.
+        progress_after_s: when to send 183 with SDP; None for none.
+        early_media: file played from the 183 on; None sends a bare 183 without RTP of ours being audio.
+        reject: final status sent `answer_after_s` after the INVITE instead of an answer; 0 answers.
+        answer_after_s: when to answer; None never answers.
+        talk: file spoken in a loop from the answer on; None speaks silence.
+        hear: where the call is recorded as heard; None records nothing.
+        hang_up_after_s: after the answer; None waits for the other side.
+        digits_after_s, digits: keys sent after the answer.
+    """
+
+    ring_after_s: float | None = 0.1
+    progress_after_s: float | None = None
+    early_media: str | None = None
+    reject: int = 0
+    answer_after_s: float | None = 0.5
+    talk: str | None = None
+    hear: str | None = None
+    hang_up_after_s: float | None = None
+    digits_after_s: float | None = None
+    digits: str = ""
+    codecs: tuple[str, ...] = DEFAULT_CODECS
+    jitter_buffer_ms: int = 40
+
+    @classmethod
+    def from_json(cls, text: str) -> "Script":
+        """Read a script; unknown names are refused."""
+        raw = json.loads(text)
+        unknown = set(raw) - {field.name for field in fields(cls)}
+        if unknown:
+            raise SipError(f"a softphone script has no {', '.join(sorted(unknown))}")
+        if "codecs" in raw:
+            raw["codecs"] = tuple(raw["codecs"])
+        return cls(**raw)
+
+    def to_json(self) -> str:
+        """The script as one line."""
+        return json.dumps(asdict(self))
+
+
+class Softphone(LineOnlyReceiver):
+    """Runs one script on every incoming call, one call at a time."""
+
+    delimiter = b"\n"
+
+    def __init__(self, script: Script, reactor: _Reactor, cache_dir: Path, trace: Path | None) -> None:
+        self._script = script
+        self._reactor = reactor
+        self._leg: Leg | None = None
+        self._calls = 0
+        settings = EndpointSettings(
+            codecs=script.codecs,
+            jitter_buffer_ms=script.jitter_buffer_ms,
+            cache_dir=cache_dir,
+            trace_file=trace,
+            user_agent="ivrcore-softphone",
+        )
+        self._endpoint = PjsuaEndpoint(settings, reactor, self._on_incoming)
+        self._report("ready", address=self._endpoint.address)
+
+    def _report(self, event: str, at_s: float = 0.0, **facts: object) -> None:
+        sys.stdout.write(json.dumps({"event": event, "at_s": at_s, **facts}) + "\n")
+        sys.stdout.flush()
+
+    # -- the call -----------------------------------------------------------------------------------------
+
+    def _on_incoming(self, call: IncomingCall) -> LegListener:
+        leg, script = call.leg, self._script
+        if self._leg is not None:
+            leg.hang_up(HangupCause(17, 486))
+            return lambda _event: None
+        self._leg = leg
+        self._calls += 1
+        self._report(
+            "incoming",
+            self._now(),
+            called=call.called,
+            calling=call.calling,
+            asserted=call.asserted_identity,
+        )
+        if script.hear:
+            path = Path(script.hear)
+            leg.start_capture(path if self._calls == 1 else path.with_stem(f"{path.stem}-{self._calls}"))
+        if script.ring_after_s is not None:
+            self._later(script.ring_after_s, leg, leg.ring)
+        if script.progress_after_s is not None:
+            early = Sound(Path(script.early_media), loop=True) if script.early_media else None
+            self._later(script.progress_after_s, leg, lambda: leg.ring(status=183, early_media=early))
+        if script.answer_after_s is not None:
+            if script.reject:
+                cause = HangupCause(q850_from_status(script.reject), script.reject)
+                self._later(script.answer_after_s, leg, lambda: leg.hang_up(cause))
+            else:
+                self._later(script.answer_after_s, leg, lambda: self._answer(leg))
+        return self._on_event
+
+    def _answer(self, leg: Leg) -> None:
+        leg.stop(PlaybackId("early-media"))
+        leg.answer()
+
+    def _on_event(self, event: LegEvent) -> None:
+        leg, script = self._leg, self._script
+        match event:
+            case LegAnswered() if leg is not None:
+                self._report("answered", event.at_s)
+                if script.talk:
+                    leg.play(PlaybackId("talk"), Sound(Path(script.talk), loop=True))
+                if script.hang_up_after_s is not None:
+                    self._later(script.hang_up_after_s, leg, lambda: leg.hang_up(NORMAL_CLEARING))
+                if script.digits_after_s is not None:
+                    self._later(script.digits_after_s, leg, lambda: leg.send_digits(script.digits))
+            case DigitReceived():
+                self._report("digit", event.at_s, digit=event.digit, transport=event.transport.value)
+            case LegHungUp(cause=cause, by_remote=by_remote):
+                self._leg = None
+                self._report(
+                    "ended", event.at_s, q850=cause.q850, status=cause.sip_status, by_remote=by_remote
+                )
+            case _:
+                self._report(type(event).__name__, event.at_s)
+
+    def _later(self, delay_s: float, leg: Leg, act: Callable[[], None]) -> None:
+        self._reactor.callLater(delay_s, lambda: act() if self._leg is leg else None)
+
+    def _now(self) -> float:
+        return time.monotonic()
+
+    # -- the pipe -----------------------------------------------------------------------------------------
+
+    def lineReceived(self, line: bytes) -> None:  # noqa: N802
+        """An order of the parent."""
+        order, _, argument = line.decode().strip().partition(" ")
+        leg = self._leg
+        match order:
+            case "quit":
+                self.connectionLost()
+            case "answer" if leg is not None:
+                self._answer(leg)
+            case "hangup" if leg is not None:
+                leg.hang_up(NORMAL_CLEARING)
+            case "digits" if leg is not None:
+                leg.send_digits(argument)
+            case _:
+                self._report("ignored", self._now(), order=order)
+
+    def connectionLost(self, reason: object = None) -> None:  # noqa: ARG002, N802
+        """The parent closed the pipe or died."""
+        self._endpoint.close().addBoth(lambda _: self._reactor.stop())
+
+
+def main() -> None:
+    """`python -m sip.softphone --script JSON`."""
+    parser = argparse.ArgumentParser(description="a scripted softphone; see sip/softphone.py")
+    parser.add_argument("--script", default="{}", help="the script as JSON")
+    parser.add_argument("--cache", type=Path, default=Path("build/cache"))
+    parser.add_argument("--trace", type=Path, default=None)
+    options = parser.parse_args()
+    reactor: _Reactor = _reactor  # type: ignore[assignment]
+    try:
+        phone = Softphone(Script.from_json(options.script), reactor, options.cache, options.trace)
+    except (SipError, ValueError) as error:
+        sys.exit(f"softphone: {error}")
+    StandardIO(phone)
+    reactor.run()
+
+
+if __name__ == "__main__":
+    main()
