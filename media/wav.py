@@ -162,7 +162,7 @@ def write_alaw(path: StrPath, pcm: Pcm16) -> None:
     codes = alaw_encode(pcm).tobytes()
     if len(codes) + _ALAW_HEADER_BYTES >= riff.SIZE_UNKNOWN:
         raise MediaFormatError(f"audio is {len(codes)} samples long, must fit a WAV file of under 4 GiB")
-    # All but PCM have the size of an extension (0) at the end of fmt, and a fact chunk: the number of samples.
+    # All but PCM have the size of an extension (0) in fmt, and a fact chunk with the number of samples.
     fmt = struct.pack("<HHIIHHH", _TAG_ALAW, 1, SAMPLE_RATE_HZ, SAMPLE_RATE_HZ, 1, 8, 0)
     chunks = _chunk(b"fmt ", fmt) + _chunk(b"fact", struct.pack("<I", len(codes))) + _chunk(b"data", codes)
     _write_atomically(Path(path), _chunk(b"RIFF", b"WAVE" + chunks))
@@ -216,9 +216,9 @@ def validate(path: StrPath) -> None:
 def repair(path: StrPath) -> WavInfo:
     """Write the true sizes into the header of a capture whose writer was killed, in place and synced.
 
-    The audio reaches to the end of the file, unless the data chunk is followed by whole chunks. Only the RIFF,
-    data and fact sizes change, and only where they are wrong; the audio never moves, so that a repair can be
-    repeated, even one that was itself cut off. Half a sample at the end of 16-bit PCM is cut away.
+    The audio reaches to the end of the file, unless the data chunk is followed by whole chunks. Only the
+    RIFF, data and fact sizes change, and only where they are wrong; the audio never moves, so that a repair
+    can be repeated, even one that was itself cut off. Half a sample at the end of 16-bit PCM is cut away.
 
     Returns:
         The properties after the repair.
