@@ -1,0 +1,438 @@
+"""The callback: call A, then B, let them talk.
+
+    start(request)              -> (state, commands)
+    step(request, state, event) -> (state, commands)
+
+The rules, their sources and their tolerances are in docs/media-behaviour.md; the state diagram beside
+it is drawn from a walk over this function. Nothing here knows the time: timers are asked for and
+come back as events.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from ivrcore.codes import ReleasePoint, StateCode
+from ivrcore.commands import (
+    CancelTimer,
+    CloseBridge,
+    CloseCall,
+    Command,
+    Dial,
+    FinishRecording,
+    HangUp,
+    LowerTalk,
+    OpenBridge,
+    PassEarlyMedia,
+    Play,
+    RelayDigit,
+    Report,
+    RestoreTalk,
+    StartRecording,
+    StartTimer,
+    Status,
+    Stop,
+    Verdict,
+)
+from ivrcore.events import (
+    CaptureFailed,
+    DigitReceived,
+    EarlyMediaStarted,
+    Event,
+    FailureAnnounced,
+    IllegalEventError,
+    LegAnswered,
+    LegHungUp,
+    LegRang,
+    Party,
+    Prompt,
+    PromptEnded,
+    PromptFailed,
+    StopOrdered,
+    Timer,
+    TimerExpired,
+)
+from ivrcore.flows.excuses import excuse
+from ivrcore.request import CalleeMedia, CallbackRequest, WarnedParty
+
+A, B = Party.A, Party.B
+
+PRE_VOICE_DRAIN_MS = 60
+"""Between the last sample of preVoice leaving and B's INVITE: three packets, what a telephone's jitter
+buffer holds back. So B's telephone is not even rung before A has *heard* the last syllable."""
+
+MINIMUM_TALK_MS = 3000
+"""No recording of a shorter talk (FAQ 10.8)."""
+
+RELEASE_GUARD_MS = 5000
+"""How long a call waits for its legs to report their end. The stack reports at once; this is for the day
+it does not."""
+
+WARNING_BEFORE_END_MS = 60_000
+"""lastMinVoice comes one minute before the end (FAQ 6.2)."""
+
+MINUTE_MS = 60_000
+Q850_NO_ANSWER = 19
+
+
+class Hears(Enum):
+    """What A hears while B is called."""
+
+    SILENCE = "silence"
+    WAIT_VOICE = "waitVoice"
+    RINGBACK = "ringback"
+    EARLY_MEDIA = "early media"
+
+
+_PROMPT_OF = {Hears.WAIT_VOICE: Prompt.WAIT_VOICE, Hears.RINGBACK: Prompt.RINGBACK}
+
+
+@dataclass(frozen=True)
+class CallingA:
+    """A's telephone is called. A hears nothing of ours before its answer."""
+
+    rang: bool = False
+    cue_failed: bool = False
+
+
+@dataclass(frozen=True)
+class PlayingPreVoice:
+    """A answered and hears preVoice; B is not called yet."""
+
+
+@dataclass(frozen=True)
+class DrainingPreVoice:
+    """The last sample of preVoice left; A's telephone still plays it out."""
+
+
+@dataclass(frozen=True)
+class CallingB:
+    """B's telephone is called; A waits.
+
+    `announced`: a response said that the call is failing. `media`: audio of B's side arrives.
+    """
+
+    hears: Hears
+    rang: bool = False
+    announced: bool = False
+    media: bool = False
+
+
+@dataclass(frozen=True)
+class PlayingHint:
+    """B answered; both hear that the talk will be recorded, and not yet each other."""
+
+    waiting: frozenset[Party] = frozenset({A, B})
+    warning_due: bool = False
+
+
+@dataclass(frozen=True)
+class Talking:
+    """The bridge is open. `warned`: who hears the last-minute warning now; `long_enough` to be recorded."""
+
+    warned: frozenset[Party] = frozenset()
+    long_enough: bool = False
+
+
+@dataclass(frozen=True)
+class Releasing:
+    """Every open leg has been told to end; waiting for their reports."""
+
+    verdict: Verdict
+    waiting: frozenset[Party]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end-of-call record is written."""
+
+    verdict: Verdict
+
+
+State: TypeAlias = (
+    CallingA | PlayingPreVoice | DrainingPreVoice | CallingB | PlayingHint | Talking | Releasing | Ended
+)
+Step: TypeAlias = tuple[State, tuple[Command, ...]]
+
+
+def start(request: CallbackRequest) -> Step:
+    """Call A."""
+    cue = Prompt.PRE_VOICE if request.play_pre_voice else Prompt.WAIT_VOICE if request.wait_voice else None
+    return CallingA(), (
+        StartTimer(Timer.RING, request.ring_timeout_s * 1000),
+        Dial(A, at_answer=cue),
+        Report(Status.CALLOUT, A),
+    )
+
+
+def step(request: CallbackRequest, state: State, event: Event) -> Step:
+    """One event.
+
+    Raises:
+        IllegalEventError: the pair has neither a rule here nor a reason in flows.excuses.
+    """
+    if isinstance(event, StopOrdered) and not isinstance(state, Releasing | Ended):
+        return _release(request, state, Verdict(StateCode.STOP_ORDERED))
+    following: Step | None = None
+    match state:
+        case CallingA():
+            following = _calling_a(request, state, event)
+        case PlayingPreVoice() | DrainingPreVoice():
+            following = _pre_voice(request, state, event)
+        case CallingB():
+            following = _calling_b(request, state, event)
+        case PlayingHint():
+            following = _hint(request, state, event)
+        case Talking():
+            following = _talking(request, state, event)
+        case Releasing():
+            following = _releasing(state, event)
+    if following is not None:
+        return following
+    if excuse(state, event) is None:
+        raise IllegalEventError(state, event)
+    return state, ()
+
+
+def _calling_a(request: CallbackRequest, state: CallingA, event: Event) -> Step | None:
+    match event:
+        case LegRang(Party.A) if not state.rang:
+            return CallingA(True, state.cue_failed), (Report(Status.ALERTING, A),)
+        case LegAnswered(Party.A):
+            answered = (CancelTimer(Timer.RING), Report(Status.ANSWER, A))
+            if request.play_pre_voice:
+                return PlayingPreVoice(), answered
+            waiting = request.wait_voice and not state.cue_failed
+            return _call_b(request, answered, Hears.WAIT_VOICE if waiting else Hears.SILENCE)
+        case PromptFailed(Party.A, Prompt.PRE_VOICE):
+            return _release(request, state, Verdict(StateCode.PLAY_FAILED, ReleasePoint.PLAY_FAILED))
+        case PromptFailed(Party.A, Prompt.WAIT_VOICE):
+            return CallingA(state.rang, cue_failed=True), ()
+        case LegHungUp(Party.A, cause):
+            point = ReleasePoint.FIRST_LEG_FAILED_RINGING if state.rang else ReleasePoint.FIRST_LEG_FAILED
+            if cause.state_code == StateCode.NO_PORTS:
+                point = ReleasePoint.NO_PORTS
+            return _release(request, state, Verdict(cause.state_code, point, cause=cause), gone=A)
+        case TimerExpired(Timer.RING):
+            verdict = Verdict(StateCode.RING_TIMEOUT, ReleasePoint.RING_TIMEOUT)
+            return _release(request, state, verdict, q850=Q850_NO_ANSWER)
+    return None
+
+
+def _pre_voice(
+    request: CallbackRequest, state: PlayingPreVoice | DrainingPreVoice, event: Event
+) -> Step | None:
+    match state, event:
+        case PlayingPreVoice(), PromptEnded(Party.A, Prompt.PRE_VOICE):
+            return DrainingPreVoice(), (StartTimer(Timer.DRAIN, PRE_VOICE_DRAIN_MS),)
+        case PlayingPreVoice(), PromptFailed(Party.A, Prompt.PRE_VOICE):
+            return _release(request, state, Verdict(StateCode.PLAY_FAILED, ReleasePoint.PLAY_FAILED))
+        case DrainingPreVoice(), TimerExpired(Timer.DRAIN):
+            if not request.wait_voice:
+                return _call_b(request, (), Hears.SILENCE)
+            return _call_b(request, (Play(A, Prompt.WAIT_VOICE),), Hears.WAIT_VOICE)
+        case _, LegHungUp(Party.A):
+            verdict = Verdict(StateCode.FIRST_PARTY_GAVE_UP, ReleasePoint.FIRST_PARTY_LEFT, ended_by=A)
+            return _release(request, state, verdict, gone=A)
+    return None
+
+
+def _call_b(request: CallbackRequest, before: tuple[Command, ...], hears: Hears) -> Step:
+    return CallingB(hears), (
+        *before,
+        StartTimer(Timer.RING, request.ring_timeout_s * 1000),
+        Dial(B),
+        Report(Status.CALLOUT, B),
+    )
+
+
+def _calling_b(request: CallbackRequest, state: CallingB, event: Event) -> Step | None:
+    match event:
+        case LegRang(Party.B):
+            return _what_a_hears(request, state, CallingB(state.hears, True, state.announced, state.media))
+        case FailureAnnounced(Party.B):
+            return _what_a_hears(request, state, CallingB(state.hears, state.rang, True, state.media))
+        case EarlyMediaStarted(Party.B):
+            return _what_a_hears(request, state, CallingB(state.hears, state.rang, state.announced, True))
+        case LegAnswered(Party.B):
+            return _b_answered(request, state)
+        case LegHungUp(Party.B, cause):
+            return _b_failed(request, state, cause.state_code, event)
+        case LegHungUp(Party.A):
+            point = (
+                ReleasePoint.FIRST_PARTY_LEFT_WHILE_RINGING
+                if state.rang
+                else ReleasePoint.FIRST_PARTY_LEFT_BEFORE_RINGING
+            )
+            verdict = Verdict(StateCode.FIRST_PARTY_GAVE_UP, point, ended_by=A)
+            return _release(request, state, verdict, gone=A)
+        case PromptFailed(Party.A, Prompt.WAIT_VOICE | Prompt.RINGBACK as prompt):
+            # A call is worth more than its music: A waits in silence.
+            if _PROMPT_OF.get(state.hears) is prompt:
+                return CallingB(Hears.SILENCE, state.rang, state.announced, state.media), ()
+            return state, ()
+        case TimerExpired(Timer.RING):
+            verdict = Verdict(StateCode.NO_ANSWER, ReleasePoint.RING_TIMEOUT)
+            return _release(request, state, verdict, q850=Q850_NO_ANSWER)
+    return None
+
+
+def _what_a_hears(request: CallbackRequest, before: CallingB, now: CallingB) -> Step:
+    """calleeMedia decides. Early media beats ringback, and nothing goes back once it is heard."""
+    hears = before.hears
+    passes = request.callee_media is CalleeMedia.ALL or (
+        request.callee_media is CalleeMedia.FAIL and now.announced
+    )
+    if now.media and passes:
+        hears = Hears.EARLY_MEDIA
+    elif now.rang and not now.media and request.callee_media is CalleeMedia.ALL:
+        hears = Hears.RINGBACK
+    commands: list[Command] = []
+    # Ringing is what the network says (180) or what one hears: a gateway may send early media alone.
+    alerting = now.rang or (now.media and not now.announced)
+    if alerting and not (before.rang or (before.media and not before.announced)):
+        commands.append(Report(Status.ALERTING, B))
+    if hears is not before.hears:
+        commands += _stop_hearing(before.hears)
+        if hears is Hears.RINGBACK:
+            commands.append(Play(A, Prompt.RINGBACK))
+        else:
+            commands.append(PassEarlyMedia())
+    return CallingB(hears, now.rang, now.announced, now.media), tuple(commands)
+
+
+def _stop_hearing(hears: Hears) -> list[Command]:
+    return [Stop(A, _PROMPT_OF[hears])] if hears in _PROMPT_OF else []
+
+
+def _b_answered(request: CallbackRequest, state: CallingB) -> Step:
+    commands: list[Command] = [
+        CancelTimer(Timer.RING),
+        Report(Status.ANSWER, B),
+        *_stop_hearing(state.hears),
+    ]
+    if request.max_duration_min:
+        limit_ms = request.max_duration_min * MINUTE_MS
+        commands += [
+            StartTimer(Timer.LIMIT, limit_ms),
+            StartTimer(Timer.WARNING, limit_ms - WARNING_BEFORE_END_MS),
+        ]
+    if request.record_hint:
+        if state.hears is Hears.EARLY_MEDIA:
+            commands.append(CloseBridge())
+        return PlayingHint(), (*commands, Play(A, Prompt.RECORD_HINT), Play(B, Prompt.RECORD_HINT))
+    return _open_talk(request, tuple(commands), warning_due=False)
+
+
+def _b_failed(request: CallbackRequest, state: CallingB, code: int, event: LegHungUp) -> Step:
+    if state.announced:
+        code = StateCode.FAILURE_ANNOUNCEMENT
+    point = ReleasePoint.NO_PORTS if code == StateCode.NO_PORTS else ReleasePoint.SECOND_LEG_FAILED
+    return _release(request, state, Verdict(code, point, cause=event.cause), gone=B, q850=event.cause.q850)
+
+
+def _hint(request: CallbackRequest, state: PlayingHint, event: Event) -> Step | None:
+    match event:
+        case PromptEnded(party, Prompt.RECORD_HINT) if party in state.waiting:
+            waiting = state.waiting - {party}
+            if waiting:
+                return PlayingHint(waiting, state.warning_due), ()
+            return _open_talk(request, (), state.warning_due)
+        case PromptFailed(_, Prompt.RECORD_HINT):
+            # Nobody is recorded without having been told.
+            return _release(request, state, Verdict(StateCode.PLAY_FAILED, ReleasePoint.HINT_FAILED))
+        case LegHungUp(party):
+            point = (
+                ReleasePoint.FIRST_PARTY_LEFT_IN_HINT
+                if party is A
+                else ReleasePoint.SECOND_PARTY_LEFT_IN_HINT
+            )
+            verdict = Verdict(StateCode.HUNG_UP_AFTER_CONNECT, point, ended_by=party)
+            return _release(request, state, verdict, gone=party)
+        case TimerExpired(Timer.WARNING):
+            return PlayingHint(state.waiting, warning_due=True), ()
+        case TimerExpired(Timer.LIMIT):
+            return _release(request, state, Verdict(StateCode.MAX_DURATION))
+    return None
+
+
+def _open_talk(request: CallbackRequest, before: tuple[Command, ...], warning_due: bool) -> Step:
+    commands: tuple[Command, ...] = (*before, OpenBridge())
+    if request.record:
+        commands += (StartRecording(), StartTimer(Timer.MINIMUM_TALK, MINIMUM_TALK_MS))
+    if warning_due:
+        talking, warning = _warn(request, Talking())
+        return talking, commands + warning
+    return Talking(), commands
+
+
+def _warn(request: CallbackRequest, state: Talking) -> tuple[Talking, tuple[Command, ...]]:
+    warned = {
+        WarnedParty.A: frozenset({A}),
+        WarnedParty.B: frozenset({B}),
+        WarnedParty.BOTH: frozenset({A, B}),
+    }[request.last_minute_to]
+    commands: list[Command] = []
+    for party in sorted(warned, key=lambda p: p.value):
+        commands += [LowerTalk(party), Play(party, Prompt.LAST_MINUTE)]
+    return Talking(warned, state.long_enough), tuple(commands)
+
+
+def _talking(request: CallbackRequest, state: Talking, event: Event) -> Step | None:
+    match event:
+        case LegHungUp(party):
+            verdict = Verdict(StateCode.HUNG_UP_AFTER_CONNECT, ended_by=party)
+            return _release(request, state, verdict, gone=party)
+        case TimerExpired(Timer.WARNING):
+            return _warn(request, state)
+        case TimerExpired(Timer.LIMIT):
+            return _release(request, state, Verdict(StateCode.MAX_DURATION))
+        case TimerExpired(Timer.MINIMUM_TALK):
+            return Talking(state.warned, long_enough=True), ()
+        case PromptEnded(party, Prompt.LAST_MINUTE) | PromptFailed(party, Prompt.LAST_MINUTE) if (
+            party in state.warned
+        ):
+            return Talking(state.warned - {party}, state.long_enough), (RestoreTalk(party),)
+        case CaptureFailed():
+            verdict = Verdict(StateCode.RECORDING_FAILED, ReleasePoint.RECORDING_START_FAILED)
+            return _release(request, Talking(state.warned, long_enough=False), verdict)
+        case DigitReceived(party, digit):
+            return state, (RelayDigit(party.other, digit),)
+    return None
+
+
+def _release(
+    request: CallbackRequest, state: State, verdict: Verdict, *, gone: Party | None = None, q850: int = 16
+) -> Step:
+    """End what is open, A first (the service's own order), and wait for the legs' reports."""
+    commands: list[Command] = []
+    if isinstance(state, Talking):
+        if request.record:
+            commands.append(FinishRecording(keep=state.long_enough))
+        commands.append(CloseBridge())
+    if isinstance(state, CallingB) and state.hears is Hears.EARLY_MEDIA:
+        commands.append(CloseBridge())
+    commands += [CancelTimer(timer) for timer in Timer if timer is not Timer.RELEASE]
+    dialled = (A,) if isinstance(state, CallingA | PlayingPreVoice | DrainingPreVoice) else (A, B)
+    waiting = [party for party in dialled if party is not gone]
+    commands += [HangUp(party, q850) for party in waiting]
+    if not waiting:
+        return _close(verdict, commands)
+    commands.append(StartTimer(Timer.RELEASE, RELEASE_GUARD_MS))
+    return Releasing(verdict, frozenset(waiting)), tuple(commands)
+
+
+def _releasing(state: Releasing, event: Event) -> Step | None:
+    match event:
+        case LegHungUp(party) if party in state.waiting:
+            waiting = state.waiting - {party}
+            if waiting:
+                return Releasing(state.verdict, waiting), ()
+            return _close(state.verdict, [CancelTimer(Timer.RELEASE)])
+        case TimerExpired(Timer.RELEASE):
+            return _close(state.verdict, [])
+    return None
+
+
+def _close(verdict: Verdict, commands: list[Command]) -> Step:
+    return Ended(verdict), (*commands, Report(Status.DISCONNECT), CloseCall(verdict))

@@ -1,0 +1,72 @@
+"""Which (state, event) pairs change nothing, and why.
+
+A flow asks here after its own rules. A pair found nowhere is a bug (IllegalEventError); the test that
+walks every pair keeps this table and the rules complete, and free of entries that excuse nothing.
+"""
+
+from dataclasses import dataclass
+
+from ivrcore.events import (
+    CaptureFailed,
+    DigitReceived,
+    EarlyMediaStarted,
+    Event,
+    FailureAnnounced,
+    LegAnswered,
+    LegHungUp,
+    LegRang,
+    PromptEnded,
+    PromptFailed,
+    StopOrdered,
+    TimerExpired,
+)
+
+BEFORE_B = ("CallingA", "PlayingPreVoice", "DrainingPreVoice")
+AFTER_B = ("PlayingHint", "Talking")
+ALIVE = (*BEFORE_B, "CallingB", *AFTER_B)
+OVER = ("Releasing", "Ended")
+
+
+@dataclass(frozen=True)
+class Excuse:
+    """In these states, an event of this kind that no rule took changes nothing."""
+
+    states: tuple[str, ...]
+    kind: type
+    reason: str
+
+
+IGNORED: tuple[Excuse, ...] = (
+    Excuse(ALIVE, LegRang, "ringing repeats, and a party that answered rings no more"),
+    Excuse(ALIVE, FailureAnnounced, "only B's announcement matters, and only while B is called"),
+    Excuse(ALIVE, EarlyMediaStarted, "A's early media reaches nobody; B's has been noted or overtaken"),
+    Excuse(ALIVE, LegAnswered, "a retransmitted 200, or a leg that was never dialled"),
+    Excuse(BEFORE_B, LegHungUp, "B has not been dialled: there is no such leg"),
+    Excuse(ALIVE, PromptEnded, "a prompt that was stopped while its end was on its way"),
+    Excuse(ALIVE, PromptFailed, "a prompt that is not waited for any more"),
+    Excuse((*BEFORE_B, "CallingB", "PlayingHint"), CaptureFailed, "nothing is captured before the talk"),
+    Excuse(
+        (*BEFORE_B, "CallingB", "PlayingHint"), DigitReceived, "nobody listens for keys before the talk"
+    ),
+    Excuse(ALIVE, TimerExpired, "the timer was taken back while its expiry was on its way"),
+    Excuse(OVER, LegRang, "the leg has been told to end"),
+    Excuse(OVER, FailureAnnounced, "the leg has been told to end"),
+    Excuse(OVER, EarlyMediaStarted, "the leg has been told to end"),
+    Excuse(OVER, LegAnswered, "a 200 that crossed our CANCEL: the stack sends ACK and BYE"),
+    Excuse(OVER, LegHungUp, "a second report, or one after the guard"),
+    Excuse(OVER, PromptEnded, "the prompt ended with its leg"),
+    Excuse(OVER, PromptFailed, "the prompt ended with its leg"),
+    Excuse(OVER, CaptureFailed, "the capture has been finished"),
+    Excuse(OVER, DigitReceived, "the bridge is closed"),
+    Excuse(OVER, StopOrdered, "the call is ending already"),
+    Excuse(OVER, TimerExpired, "the timer was taken back while its expiry was on its way"),
+)
+
+
+def excuse(state: object, event: Event) -> Excuse | None:
+    """The entry that lets this pair pass, None when there is none."""
+    name = type(state).__name__
+    for entry in IGNORED:
+        if name in entry.states and isinstance(event, entry.kind):
+            return entry
+    return None
