@@ -196,7 +196,8 @@ def step(request: CallbackRequest, state: State, event: Event) -> Step:
 
 def _calling_a(request: CallbackRequest, state: CallingA, event: Event) -> Step | None:
     match event:
-        case LegRang(Party.A) if not state.rang:
+        case LegRang(Party.A) | EarlyMediaStarted(Party.A) if not state.rang:
+            # A gateway may send ringing as early media alone.
             return CallingA(True, state.cue_failed), (Report(Status.ALERTING, A),)
         case LegAnswered(Party.A):
             answered = (CancelTimer(Timer.RING), Report(Status.ANSWER, A))
