@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
+
 from sip.cause import HangupCause
 from sip.events import LegEvent, LegId, PlaybackId
 from sip.trunk import Trunk
@@ -77,8 +79,11 @@ class Leg(Protocol):
             MediaFileError: the file cannot be created.
         """
 
-    def stop_capture(self) -> None:
-        """Stop recording. The header is complete some ticks later (see media.wav.read_info)."""
+    def stop_capture(self) -> "Deferred[None]":
+        """Stop recording; fires when the file is closed and its header complete, at once without a capture.
+
+        A leg that ends stops its capture by itself.
+        """
 
     def received_level_dbm0(self) -> float:
         """Level of the last received 20 ms, -inf for silence or without media."""

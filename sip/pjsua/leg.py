@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import pjsua2 as pj
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from media.errors import MediaError
@@ -31,7 +33,7 @@ from sip.events import (
 from sip.leg import Cue, LegListener, Sound
 from sip.pjsua.call import NativeCall
 from sip.pjsua.inbox import Inbox
-from sip.pjsua.sound import Player, open_recorder
+from sip.pjsua.sound import Player, open_recorder, when_closed
 from sip.trunk import Trunk
 
 log = logging.getLogger("ivrcore.sip")
@@ -67,6 +69,8 @@ class PjsuaLeg:
         self._players: dict[PlaybackId, Player] = {}
         self._cued: PlaybackId | None = None
         self._recorder: pj.AudioMediaRecorder | None = None
+        self._capture_path: Path | None = None
+        self._capture_closed: Deferred[None] | None = None
         self._tones: list[pj.ToneGenerator] = []
         self._watch: IDelayedCall | None = None
         self.on_media_started: list[Callable[[], None]] = []
@@ -241,6 +245,7 @@ class PjsuaLeg:
     def start_capture(self, path: Path) -> None:
         """See sip.leg.Leg."""
         self._recorder = open_recorder(path)
+        self._capture_path = path
         self._connect_recorder()
 
     def _connect_recorder(self) -> None:
@@ -248,15 +253,21 @@ class PjsuaLeg:
         if self._recorder is not None and media is not None:
             media.startTransmit(self._recorder)
 
-    def stop_capture(self) -> None:
+    def stop_capture(self) -> "Deferred[None]":
         """See sip.leg.Leg."""
         recorder, self._recorder = self._recorder, None
-        media = self.media
-        if recorder is not None and media is not None:
-            try:
-                media.stopTransmit(recorder)
-            except pj.Error:
-                return  # the conference port went with the call
+        if recorder is not None and self._capture_path is not None:
+            if (media := self.media) is not None:
+                with suppress(pj.Error):  # the conference port may have gone with the call
+                    media.stopTransmit(recorder)
+            # Dropping the recorder closes the file, in the clock's thread and some ticks later.
+            self._capture_closed = when_closed(self._capture_path, self._host.reactor)
+        if self._capture_closed is None:
+            return succeed(None)
+        done: Deferred[None] = Deferred()
+        self._capture_closed.chainDeferred(done)
+        self._capture_closed = None
+        return done
 
     def received_level_dbm0(self) -> float:
         """See sip.leg.Leg."""
@@ -335,7 +346,8 @@ class PjsuaLeg:
         if self._watch is not None and self._watch.active():
             self._watch.cancel()
         self._watch = None
-        self.stop_capture()
+        if self._recorder is not None:
+            self._capture_closed = self.stop_capture()
         for playback in tuple(self._players):
             self.stop(playback)
         self._tones.clear()

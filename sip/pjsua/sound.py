@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pjsua2 as pj
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from media.errors import MediaFileError
 from media.loop import unrolled
@@ -65,3 +67,31 @@ def open_recorder(path: Path) -> pj.AudioMediaRecorder:
     except pj.Error as error:
         raise MediaFileError(f"{path}: cannot be recorded to: {error.reason}") from error
     return recorder
+
+
+_POLL_S = 0.01
+_GIVE_UP_S = 2.0
+_RIFF_SIZE = slice(4, 8)
+
+
+def when_closed(path: Path, reactor: IReactorTime) -> "Deferred[None]":
+    """Fires when pjmedia has completed the header of a dropped recorder's file, or after 2 s.
+
+    pjmedia tells nobody; but it writes the RIFF size last, which is 0 until then.
+    """
+    done: Deferred[None] = Deferred()
+    deadline_s = reactor.seconds() + _GIVE_UP_S
+
+    def look() -> None:
+        try:
+            with path.open("rb") as file:
+                complete = int.from_bytes(file.read(8)[_RIFF_SIZE], "little") > 0
+        except OSError:
+            complete = True  # taken away by somebody: nothing to wait for
+        if complete or reactor.seconds() > deadline_s:
+            done.callback(None)
+        else:
+            reactor.callLater(_POLL_S, look)
+
+    look()
+    return done
