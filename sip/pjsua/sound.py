@@ -71,13 +71,15 @@ def open_recorder(path: Path) -> pj.AudioMediaRecorder:
 
 _POLL_S = 0.01
 _GIVE_UP_S = 2.0
+_HEADER_BYTES = 56  # RIFF 12, fmt 24, fact 12, head of data 8
 _RIFF_SIZE = slice(4, 8)
+_DATA_SIZE = slice(52, 56)
 
 
 def when_closed(path: Path, reactor: IReactorTime) -> "Deferred[None]":
     """Fires when pjmedia has completed the header of a dropped recorder's file, or after 2 s.
 
-    pjmedia tells nobody; but it writes the RIFF size last, which is 0 until then.
+    pjmedia tells nobody. It writes the RIFF size, then the data size, and closes; both are 0 until then.
     """
     done: Deferred[None] = Deferred()
     deadline_s = reactor.seconds() + _GIVE_UP_S
@@ -85,7 +87,9 @@ def when_closed(path: Path, reactor: IReactorTime) -> "Deferred[None]":
     def look() -> None:
         try:
             with path.open("rb") as file:
-                complete = int.from_bytes(file.read(8)[_RIFF_SIZE], "little") > 0
+                header = file.read(_HEADER_BYTES + 1)
+            sizes = [int.from_bytes(header[field], "little") for field in (_RIFF_SIZE, _DATA_SIZE)]
+            complete = sizes[0] > 0 and (sizes[1] > 0 or len(header) <= _HEADER_BYTES)
         except OSError:
             complete = True  # taken away by somebody: nothing to wait for
         if complete or reactor.seconds() > deadline_s:
