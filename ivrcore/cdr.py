@@ -1,0 +1,175 @@
+"""The end-of-call record: a fold over what happened.
+
+The runner keeps a history of (moment, event or command); everything a record says about times and
+causes is read off it here, in one place, so that a record can be made again from a stored history.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from ivrcore.codes import StateCode
+from ivrcore.commands import CloseCall, Command, Dial, OpenBridge, Report, Status, Verdict
+from ivrcore.events import Event, LegHungUp, Party
+from ivrcore.request import CallbackRequest
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that happened in a call. `at_s`: monotonic seconds."""
+
+    at_s: float
+    what: Event | Command
+
+
+History: TypeAlias = Sequence[Entry]
+
+
+@dataclass(frozen=True)
+class LegRecord:
+    """One party of the call; moments are monotonic seconds, None for what did not happen."""
+
+    number: str
+    display: str
+    called_at_s: float | None = None
+    rang_at_s: float | None = None
+    answered_at_s: float | None = None
+    ended_at_s: float | None = None
+    q850: int = 0
+    sip_status: int = 0
+
+
+@dataclass(frozen=True)
+class RecordingRecord:
+    """What became of the recording. Without a file, `reason` says why."""
+
+    path: Path | None
+    reason: str
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class CallRecord:
+    """The end-of-call record; there is exactly one for each call."""
+
+    session: str
+    verdict: Verdict
+    a: LegRecord
+    b: LegRecord
+    started_at_s: float
+    ended_at_s: float
+    utc_offset_s: float
+    """UTC (seconds since 1970) minus the monotonic clock, when the call began."""
+    talk_started_at_s: float | None = None
+    recording: RecordingRecord | None = None
+    relayed_digits: int = field(default=0)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the parties could talk."""
+        return self.talk_started_at_s is not None
+
+    def utc(self, at_s: float | None) -> str | None:
+        """A moment of the record as ISO 8601 in UTC, to the millisecond."""
+        if at_s is None:
+            return None
+        moment = datetime.fromtimestamp(at_s + self.utc_offset_s, UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def as_json(self) -> dict[str, object]:
+        """Plain data for summary.json and for people."""
+        return {
+            "session": self.session,
+            "stateCode": self.verdict.state_code,
+            "stateName": _name(self.verdict.state_code),
+            "releasePoint": self.verdict.release_point,
+            "endedBy": self.verdict.ended_by.value if self.verdict.ended_by else "platform",
+            "startedAt": self.utc(self.started_at_s),
+            "talkStartedAt": self.utc(self.talk_started_at_s),
+            "endedAt": self.utc(self.ended_at_s),
+            "legs": {"A": self._leg_json(self.a), "B": self._leg_json(self.b)},
+            "recording": None
+            if self.recording is None
+            else {
+                "path": None if self.recording.path is None else str(self.recording.path),
+                "reason": self.recording.reason,
+                "duration_s": round(self.recording.duration_s, 3),
+            },
+        }
+
+    def _leg_json(self, leg: LegRecord) -> dict[str, object]:
+        return {
+            "number": leg.number,
+            "display": leg.display,
+            "calledAt": self.utc(leg.called_at_s),
+            "rangAt": self.utc(leg.rang_at_s),
+            "answeredAt": self.utc(leg.answered_at_s),
+            "endedAt": self.utc(leg.ended_at_s),
+            "q850": leg.q850,
+            "sipStatus": leg.sip_status,
+        }
+
+
+def fold(
+    session: str,
+    request: CallbackRequest,
+    history: History,
+    *,
+    utc_offset_s: float,
+    recording: RecordingRecord | None = None,
+) -> CallRecord:
+    """Make the record of a finished call.
+
+    Raises:
+        ValueError: the history has no end, or more than one.
+    """
+    closes = [entry for entry in history if isinstance(entry.what, CloseCall)]
+    if len(closes) != 1:
+        raise ValueError(f"session {session}: {len(closes)} ends of call in its history, must be 1")
+    (close,) = closes
+    assert isinstance(close.what, CloseCall)
+    return CallRecord(
+        session=session,
+        verdict=close.what.verdict,
+        a=_leg(Party.A, request.caller, request.display_caller, history),
+        b=_leg(Party.B, request.callee, request.display_callee, history),
+        started_at_s=history[0].at_s,
+        ended_at_s=close.at_s,
+        utc_offset_s=utc_offset_s,
+        talk_started_at_s=next((entry.at_s for entry in history if isinstance(entry.what, OpenBridge)), None),
+        recording=recording,
+    )
+
+
+def _leg(party: Party, number: str, display: str, history: History) -> LegRecord:
+    reported: dict[Status, float] = {}
+    called_at_s: float | None = None
+    ended_at_s: float | None = None
+    q850 = sip_status = 0
+    for entry in history:
+        match entry.what:
+            case Dial(party=dialled) if dialled is party:
+                called_at_s = entry.at_s
+            case Report(status=status, party=reporting) if reporting is party:
+                reported.setdefault(status, entry.at_s)
+            case LegHungUp(party=gone, cause=cause) if gone is party and ended_at_s is None:
+                ended_at_s, q850, sip_status = entry.at_s, cause.q850, cause.sip_status
+    return LegRecord(
+        number=number,
+        display=display,
+        called_at_s=called_at_s,
+        rang_at_s=reported.get(Status.ALERTING),
+        answered_at_s=reported.get(Status.ANSWER),
+        ended_at_s=ended_at_s,
+        q850=q850,
+        sip_status=sip_status,
+    )
+
+
+def _name(code: int) -> str:
+    try:
+        return StateCode(code).name.lower().replace("_", " ")
+    except ValueError:
+        return f"code {code}"

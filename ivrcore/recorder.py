@@ -1,0 +1,129 @@
+"""One call's recording: two captures while the parties talk, one file afterwards.
+
+Disk work that waits for the disk (fsync, merging) is done in a thread; the reactor's thread only opens
+and drops pjmedia's recorders.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
+
+from ivrcore.cdr import RecordingRecord
+from media.errors import MediaError
+from media.recording import (
+    CapturePaths,
+    CapturePlan,
+    RecordingResult,
+    begin,
+    discard,
+    finish,
+    forget,
+    recover,
+)
+from sip.leg import Leg
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class RecordingPlace:
+    """Where recordings are made and where they go.
+
+    Attributes:
+        captures: one directory a running call; searched at the next start for what a crash left.
+        finished: the finished files, `<session>.wav`.
+    """
+
+    captures: Path
+    finished: Path
+
+
+class Recorder:
+    """Makes the recording of one call. `in_thread` runs blocking work (deferToThread)."""
+
+    def __init__(
+        self,
+        session: str,
+        place: RecordingPlace,
+        in_thread: "Callable[..., Deferred[object]]",
+        utc: Callable[[], float] = time.time,
+    ) -> None:
+        self._in_thread = in_thread
+        self._plan = CapturePlan(
+            session=session,
+            directory=place.captures / session,
+            target=place.finished / f"{session}.wav",
+            started_at=datetime.fromtimestamp(utc(), UTC),
+        )
+        self._paths: CapturePaths | None = None
+        self._legs: tuple[Leg, Leg] | None = None
+
+    def prepare(self) -> None:
+        """Create the directory and its journal, before the call: blocks for one fsync.
+
+        Raises:
+            MediaFileError: nothing can be recorded there.
+        """
+        self._plan.target.parent.mkdir(parents=True, exist_ok=True)
+        self._paths = begin(self._plan)
+
+    def start(self, a: Leg, b: Leg) -> None:
+        """Start both captures in the same tick.
+
+        Raises:
+            MediaFileError: a file cannot be created.
+        """
+        assert self._paths is not None, "prepare() comes first"
+        self._legs = (a, b)
+        a.start_capture(self._paths.leg_a)
+        b.start_capture(self._paths.leg_b)
+
+    def end(self, *, keep: bool, reason: str = "") -> "Deferred[RecordingRecord]":
+        """Stop the captures; make the file, or drop it for `reason`. Never fails: a failure is a reason."""
+        stopped = succeed(None) if self._legs is None else gatherResults(
+            [maybeDeferred(leg.stop_capture) for leg in self._legs]
+        )
+
+        def settle(_: object) -> "Deferred[object]":
+            return self._in_thread(self._settle, keep, reason)
+
+        def failed(failure: object) -> RecordingRecord:
+            text = str(getattr(failure, "value", failure))
+            return RecordingRecord(None, text, 0.0)
+
+        return stopped.addCallback(settle).addErrback(failed)  # type: ignore[return-value]
+
+    def _settle(self, keep: bool, reason: str) -> RecordingRecord:
+        if keep:
+            # The flow has timed the talk; what the captures lack of it at a tick's edge is no reason to drop it.
+            result = finish(replace(self._plan, min_ms=0))
+        else:
+            result = discard(self._plan, reason)
+        forget(self._plan.directory)
+        return _record(result)
+
+
+def finish_interrupted(place: RecordingPlace) -> Iterator[tuple[str, RecordingRecord]]:
+    """Finish what a killed process left: (session, what became of its recording), one at a time.
+
+    Blocks for the disk; call it at start, before any call.
+    """
+    try:
+        place.finished.mkdir(parents=True, exist_ok=True)
+        found = recover(place.captures)
+    except (OSError, MediaError) as error:
+        yield "-", RecordingRecord(None, str(error), 0.0)
+        return
+    for recovered in found:
+        if recovered.settled:
+            forget(recovered.directory)
+        yield recovered.session, _record(recovered.result)
+
+
+def _record(result: RecordingResult) -> RecordingRecord:
+    return RecordingRecord(result.path, result.reason, result.duration_s)

@@ -1,0 +1,264 @@
+"""Carries a flow out: legs report, the flow decides, the runner acts. It decides nothing itself.
+
+    sip event -> (translate) -> history -> step() -> commands -> history -> legs, bridge, recorder, timers
+
+Everything runs on the reactor's thread; a step and the commands it ordered are one turn of it.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+
+from ivrcore.cdr import CallRecord, Entry, RecordingRecord, fold
+from ivrcore.clock import FlowClock
+from ivrcore.commands import (
+    CancelTimer,
+    CloseBridge,
+    CloseCall,
+    Command,
+    Dial,
+    FinishRecording,
+    HangUp,
+    LowerTalk,
+    OpenBridge,
+    PassEarlyMedia,
+    Play,
+    RelayDigit,
+    Report,
+    RestoreTalk,
+    StartRecording,
+    StartTimer,
+    Stop,
+)
+from ivrcore.events import (
+    CaptureFailed,
+    Cause,
+    DigitReceived,
+    EarlyMediaStarted,
+    Event,
+    FailureAnnounced,
+    LegAnswered,
+    LegHungUp,
+    LegRang,
+    Party,
+    Prompt,
+    PromptEnded,
+    PromptFailed,
+    StopOrdered,
+    Timer,
+    TimerExpired,
+)
+from ivrcore.flows import callback
+from ivrcore.recorder import Recorder
+from ivrcore.request import CallbackRequest
+from media.errors import MediaError
+from sip import cause as sip_cause
+from sip import events as sip_events
+from sip.bridge import Bridge
+from sip.endpoint import Endpoint
+from sip.leg import Cue, Leg, Sound
+from sip.trunk import Trunk
+
+log = logging.getLogger("ivrcore.call")
+
+UNDERNEATH_DB = -15.0
+"""How loud the other party stays underneath the last-minute warning."""
+
+
+class CallRunner:
+    """One callback, from the first INVITE to its record."""
+
+    def __init__(
+        self,
+        session: str,
+        request: CallbackRequest,
+        *,
+        endpoint: Endpoint,
+        trunk: Trunk,
+        sounds: Mapping[Prompt, Sound],
+        clock: FlowClock,
+        recorder: Recorder | None = None,
+        observe: Callable[[Entry], None] = lambda _entry: None,
+    ) -> None:
+        """Prepare; `start` begins.
+
+        Args:
+            sounds: a sound for every prompt the request can ask for.
+            recorder: needed when the request records.
+            observe: told of every entry of the history as it is made.
+        """
+        self._session = session
+        self._request = request
+        self._endpoint = endpoint
+        self._trunk = trunk
+        self._sounds = sounds
+        self._clock = clock
+        self._recorder = recorder
+        self._observe = observe
+        self._state: callback.State | None = None
+        self._legs: dict[Party, Leg] = {}
+        self._bridge: Bridge | None = None
+        self._timers: dict[Timer, IDelayedCall] = {}
+        self._recording: Deferred[RecordingRecord] | None = None
+        self._done: Deferred[CallRecord] = Deferred()
+        self._utc_offset_s = clock.utc() - clock.monotonic()
+        self.history: list[Entry] = []
+
+    def start(self) -> "Deferred[CallRecord]":
+        """Begin the call; fires with its record, and never fails."""
+        self._state, commands = callback.start(self._request)
+        self._carry_out(commands)
+        return self._done
+
+    def stop(self) -> None:
+        """End the call from outside (callStop)."""
+        self._take(StopOrdered())
+
+    # -- the loop -----------------------------------------------------------------------------------------
+
+    def _take(self, event: Event, at_s: float | None = None) -> None:
+        if self._state is None:
+            return
+        self._note(event, at_s)
+        self._state, commands = callback.step(self._request, self._state, event)
+        self._carry_out(commands)
+
+    def _note(self, what: Event | Command, at_s: float | None = None) -> None:
+        entry = Entry(self._clock.monotonic() if at_s is None else at_s, what)
+        self.history.append(entry)
+        self._observe(entry)
+
+    def _carry_out(self, commands: tuple[Command, ...]) -> None:
+        for command in commands:
+            self._note(command)
+            self._do(command)
+
+    def _do(self, command: Command) -> None:
+        match command:
+            case Dial(party, at_answer):
+                self._dial(party, at_answer)
+            case HangUp(party, q850):
+                self._legs[party].hang_up(sip_cause.HangupCause(q850))
+            case Play(party, prompt):
+                self._legs[party].play(_playback(prompt), self._sounds[prompt])
+            case Stop(party, prompt):
+                self._legs[party].stop(_playback(prompt))
+            case PassEarlyMedia():
+                self._bridged().open_one_way(self._legs[Party.B].id)
+            case OpenBridge():
+                self._bridged().open()
+            case CloseBridge():
+                self._bridged().close()
+            case LowerTalk(party):
+                self._bridged().lower(self._legs[party].id, UNDERNEATH_DB)
+            case RestoreTalk(party):
+                self._bridged().restore(self._legs[party].id)
+            case RelayDigit(party, digit):
+                self._legs[party].send_digits(digit)
+            case StartRecording():
+                self._start_recording()
+            case FinishRecording(keep):
+                self._end_recording(keep=keep, reason="the talk was shorter than 3.000 s")
+            case StartTimer(timer, delay_ms):
+                self._cancel(timer)
+                self._timers[timer] = self._clock.after(timer, delay_ms, lambda: self._expired(timer))
+            case CancelTimer(timer):
+                self._cancel(timer)
+            case CloseCall():
+                self._close()
+            case Report():
+                pass  # the observer has been told
+
+    # -- legs -----------------------------------------------------------------------------------------------
+
+    def _dial(self, party: Party, at_answer: Prompt | None) -> None:
+        request = self._request
+        called, display = (
+            (request.caller, request.display_caller)
+            if party is Party.A
+            else (request.callee, request.display_callee)
+        )
+        leg = self._endpoint.new_leg(f"{self._session}-{party.value}", lambda event: self._heard(party, event))
+        self._legs[party] = leg
+        cue = None if at_answer is None else Cue(_playback(at_answer), self._sounds[at_answer])
+        leg.dial(self._trunk, called, display=display, at_answer=cue)
+
+    def _bridged(self) -> Bridge:
+        if self._bridge is None:
+            self._bridge = self._endpoint.bridge(self._legs[Party.A], self._legs[Party.B])
+        return self._bridge
+
+    def _heard(self, party: Party, event: sip_events.LegEvent) -> None:
+        """A leg's report in the flow's words."""
+        match event:
+            case sip_events.LegRang():
+                self._take(LegRang(party), event.at_s)
+            case sip_events.LegProgressed(failure=failure):
+                if failure is not None:
+                    self._take(FailureAnnounced(party), event.at_s)
+            case sip_events.LegEarlyMediaStarted():
+                self._take(EarlyMediaStarted(party), event.at_s)
+            case sip_events.LegAnswered():
+                self._take(LegAnswered(party), event.at_s)
+            case sip_events.LegHungUp(cause=why, by_remote=by_remote):
+                cause = Cause(why.q850, why.sip_status, sip_cause.state_code(why))
+                self._take(LegHungUp(party, cause, by_remote), event.at_s)
+            case sip_events.PlaybackEnded(playback=playback):
+                self._take(PromptEnded(party, Prompt(playback)), event.at_s)
+            case sip_events.PlaybackFailed(playback=playback, reason=reason):
+                log.warning("%s: %s cannot be played to %s: %s", self._session, playback, party.value, reason)
+                self._take(PromptFailed(party, Prompt(playback)), event.at_s)
+            case sip_events.DigitReceived(digit=digit):
+                self._take(DigitReceived(party, digit), event.at_s)
+
+    # -- timers and recording -------------------------------------------------------------------------------
+
+    def _expired(self, timer: Timer) -> None:
+        del self._timers[timer]
+        self._take(TimerExpired(timer))
+
+    def _cancel(self, timer: Timer) -> None:
+        call = self._timers.pop(timer, None)
+        if call is not None and call.active():
+            call.cancel()
+
+    def _start_recording(self) -> None:
+        assert self._recorder is not None, "a request that records needs a recorder"
+        try:
+            self._recorder.start(self._legs[Party.A], self._legs[Party.B])
+        except MediaError as error:
+            log.error("%s: recording failed: %s", self._session, error)
+            self._end_recording(keep=False, reason=str(error))
+            # In a turn of its own: the flow is not re-entered while its last commands are carried out.
+            self._clock.soon(lambda: self._take(CaptureFailed()))
+
+    def _end_recording(self, *, keep: bool, reason: str) -> None:
+        if self._recorder is not None and self._recording is None:
+            self._recording = self._recorder.end(keep=keep, reason=reason)
+
+    def _close(self) -> None:
+        for timer in tuple(self._timers):
+            self._cancel(timer)
+        self._end_recording(keep=False, reason="the call ended before the talk")
+        if self._recording is None:
+            self._finish(None)
+        else:
+            self._recording.addCallback(self._finish)
+
+    def _finish(self, recording: RecordingRecord | None) -> None:
+        record = fold(
+            self._session,
+            self._request,
+            self.history,
+            utc_offset_s=self._utc_offset_s,
+            recording=recording,
+        )
+        self._legs.clear()
+        self._bridge = None
+        self._done.callback(record)
+
+
+def _playback(prompt: Prompt) -> sip_events.PlaybackId:
+    return sip_events.PlaybackId(prompt.value)
