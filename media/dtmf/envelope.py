@@ -1,0 +1,224 @@
+"""How strong two tones are over time, and where they begin and end.
+
+A tone switched on or off makes the amplitude in a rectangular window rise or fall in a straight line, and cross half
+of its plateau exactly when the window's middle is at the edge: so edges are exact to about a millisecond although the
+window is 15 ms long. Left out: whether what was found is a digit.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from media.dtmf.tables import (
+    GRID,
+    GRID_HALF,
+    GRID_OMEGAS,
+    HOP,
+    N_WINDOWS,
+    RING,
+    SPAN,
+    WINDOW,
+    Bools,
+    Complexes,
+    Doubles,
+    Floats,
+    Ints,
+)
+
+_PARTS: Final = WINDOW // HOP
+_MIDDLE: Final = slice(SPAN // 2 - WINDOW // 2, SPAN // 2 + WINDOW // 2)
+
+CENTRES: Final[Doubles] = np.arange(N_WINDOWS) * HOP + WINDOW / 2
+"""The middle of each window, in samples since the ring's first."""
+
+MAX_BRIDGED_WINDOWS: Final = 4
+"""An undecided digit may have a gap this long (a lost 20 ms frame)."""
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Amplitudes of a pair of tones in every window, shape (n, N_WINDOWS), int16 units, phase at the middle."""
+
+    low: Complexes
+    high: Complexes
+
+
+@dataclass(frozen=True)
+class Run:
+    """The latest stretch in which both tones were present, for each of n candidates.
+
+    Attributes:
+        start: where it began, samples since the ring's first; 0 or less when it began before the ring.
+        end: where it ended or, while it lasts, where the ring ends.
+        low, high: plateau amplitudes.
+        presence: the weaker tone's amplitude over its plateau, shape (n, N_WINDOWS).
+        lasting: whether the tones still sound at the end.
+        seen: samples of tone between start and end, gaps not counted.
+    """
+
+    start: Doubles
+    end: Doubles
+    low: Doubles
+    high: Doubles
+    presence: Doubles
+    lasting: Bools
+    seen: Doubles
+
+
+def correlators(low_index: Ints, low_row: Ints, high_index: Ints, high_row: Ints) -> Floats:
+    """Least-squares correlators for pairs of grid frequencies: each tone's amplitude free of the other's skirt.
+
+    Args:
+        low_index, high_index: grid indices.
+        low_row, high_row: tones, 0..3 and 4..7.
+
+    Returns:
+        Shape (n, HOP, 4 * _PARTS): cosine and sine of both tones for each third of a window.
+    """
+    basis = np.concatenate([GRID[low_row, low_index][..., _MIDDLE], GRID[high_row, high_index][..., _MIDDLE]], axis=1)
+    gram = basis @ basis.transpose(0, 2, 1)
+    solved = np.linalg.solve(gram, basis)
+    parts = solved.reshape(solved.shape[0], 4, _PARTS, HOP).transpose(0, 3, 2, 1)
+    return np.ascontiguousarray(parts.reshape(solved.shape[0], HOP, 4 * _PARTS), dtype=np.float32)
+
+
+def _nominal() -> Floats:
+    digits = np.arange(16)
+    centre = np.full(16, GRID_HALF)
+    return correlators(centre, digits // 4, centre, 4 + digits % 4)
+
+
+NOMINAL: Final[Floats] = _nominal()
+"""Correlators of the sixteen keys at their nominal frequencies."""
+
+
+def envelope(audio: Floats, pairs: Floats) -> Envelope:
+    """Amplitudes in every window.
+
+    Args:
+        audio: shape (n, RING).
+        pairs: what correlators returned, shape (n, HOP, 4 * _PARTS).
+    """
+    parts = audio.reshape(audio.shape[0], RING // HOP, HOP) @ pairs
+    last = parts.shape[1] - _PARTS + 1
+    sums = sum(parts[:, part : part + last, 4 * part : 4 * part + 4] for part in range(_PARTS))
+    values = np.asarray(sums)
+    return Envelope(values[..., 0] - 1j * values[..., 1], values[..., 2] - 1j * values[..., 3])
+
+
+def locate(tones: Envelope, usable: Bools, earliest: Doubles, bridged_windows: int) -> Run:
+    """Find the latest stretch with both tones.
+
+    Args:
+        tones: amplitudes.
+        usable: windows that hold audio (not lost, not before the filter settles), shape (n, N_WINDOWS).
+        earliest: nothing before this is looked at (the digit before ended there), samples since the ring's first.
+        bridged_windows: longest gap that does not end the stretch.
+    """
+    low, high = np.abs(tones.low).astype(np.float64), np.abs(tones.high).astype(np.float64)
+    looked = usable & (CENTRES > earliest[:, None] - 1)
+    both = np.sqrt(low * high) * looked
+    bound = 0.5 * both.max(axis=1, keepdims=True)
+    first, last = _latest(both > bound, looked, bridged_windows)
+    index = np.arange(N_WINDOWS)
+    inside = looked & (index >= first[:, None]) & (index <= last[:, None])
+    # The plateau is the mean over the windows the tone fills; the best window alone would be biased by noise.
+    top = (both * inside).max(axis=1, keepdims=True)
+    full = inside & (both > 0.82 * top)
+    count = np.maximum(full.sum(axis=1), 1)
+    low_plateau = np.maximum((low * full).sum(axis=1) / count, 1e-3)
+    high_plateau = np.maximum((high * full).sum(axis=1) / count, 1e-3)
+    presence = np.minimum(low / low_plateau[:, None], high / high_plateau[:, None])
+    present = (presence > 0.5) & looked
+    first, last = _latest(present & inside, looked, bridged_windows)
+    return _edges(presence, looked, first, last, low_plateau, high_plateau, earliest)
+
+
+def _latest(present: Bools, looked: Bools, bridged_windows: int) -> tuple[Ints, Ints]:
+    """First and last window of the latest stretch; absent windows count as a gap only where they were looked at."""
+    last = N_WINDOWS - 1 - present[:, ::-1].argmax(axis=1)
+    index = np.arange(N_WINDOWS)
+    absent = np.cumsum(looked & ~present, axis=1)
+    # For each present window: how many absent ones lie between it and the present one before it.
+    at_present = np.where(present, absent, -1)
+    before = np.maximum.accumulate(at_present, axis=1)
+    before = np.concatenate([np.full((present.shape[0], 1), -1), before[:, :-1]], axis=1)
+    gap = np.where(before < 0, N_WINDOWS, absent - before)
+    begins = present & (gap > bridged_windows) & (index <= last[:, None])
+    first = N_WINDOWS - 1 - begins[:, ::-1].argmax(axis=1)
+    return first, last
+
+
+def _edges(
+    presence: Doubles, looked: Bools, first: Ints, last: Ints, low: Doubles, high: Doubles, earliest: Doubles
+) -> Run:
+    """Interpolate where presence crosses one half."""
+    rows = np.arange(first.size)
+    index = np.arange(N_WINDOWS)
+    newest = N_WINDOWS - 1 - looked[:, ::-1].argmax(axis=1)
+    start = CENTRES[first] - HOP * _crossing(presence[rows, first], presence[rows, np.maximum(first - 1, 0)])
+    before = np.maximum(first - 1, 0)
+    start = np.where((first > 0) & looked[rows, before], start, CENTRES[first] - WINDOW / 2)
+    start = np.maximum(start, earliest)
+    after = np.minimum(last + 1, N_WINDOWS - 1)
+    ended = (last < newest) & looked[rows, after]
+    end = CENTRES[last] + HOP * _crossing(presence[rows, last], presence[rows, after])
+    # Still over one half in the newest window: the part of the window that is filled tells where the tone stops.
+    filled = np.minimum(presence[rows, last], 1.0)
+    filled = np.where(filled > 0.9, 1.0, filled)
+    end = np.where(ended, end, CENTRES[last] - WINDOW / 2 + WINDOW * filled)
+    interior = (CENTRES > start[:, None] + WINDOW / 4) & (CENTRES < end[:, None] - WINDOW / 4)
+    missing = np.clip(1 - presence, 0, 1) * (presence < 0.7) * interior * (index >= first[:, None])
+    unknown = interior & ~looked
+    seen = end - start - HOP * (np.where(looked, missing, 0.0) + unknown).sum(axis=1)
+    lasting = ~ended & (filled >= 1.0)
+    return Run(start, end, low, high, presence, lasting, seen)
+
+
+def _crossing(inside: Doubles, outside: Doubles) -> Doubles:
+    """Part of a hop from a window over one half to its neighbour under one half at which one half is crossed."""
+    drop = np.maximum(inside - outside, 1e-6)
+    part: Doubles = np.clip((inside - 0.5) / drop, 0.0, 1.0)
+    return part
+
+
+def offsets(tones: Envelope, run: Run, digit: Ints, usable: Bools) -> tuple[Doubles, Doubles]:
+    """Both frequencies, in radians a sample, from the phase's advance between windows inside the run.
+
+    Args:
+        tones: amplitudes by the nominal correlators.
+        run: where the tones are.
+        digit: index into KEYS.
+        usable: windows that hold audio.
+    """
+    inside = usable & (CENTRES > run.start[:, None] + WINDOW / 3) & (CENTRES < run.end[:, None] - WINDOW / 3)
+    inside &= run.presence > 0.6
+    pairs = inside[:, 1:] & inside[:, :-1]
+    return (
+        _advance(tones.low, pairs, GRID_OMEGAS[digit // 4, GRID_HALF]),
+        _advance(tones.high, pairs, GRID_OMEGAS[4 + digit % 4, GRID_HALF]),
+    )
+
+
+def _advance(amplitude: Complexes, pairs: Bools, nominal: Doubles) -> Doubles:
+    turned = (amplitude[:, 1:] * np.conj(amplitude[:, :-1]) * pairs).sum(axis=1)
+    angle = np.angle(turned * np.exp(-1j * nominal * HOP))
+    omega: Doubles = nominal + angle / HOP
+    return omega
+
+
+def lost_windows(lost: Bools) -> npt.NDArray[np.float64]:
+    """Part of each window that was received.
+
+    Args:
+        lost: shape (n, RING), which samples are substitutes.
+
+    Returns:
+        Shape (n, N_WINDOWS), 0 to 1.
+    """
+    received = (~lost).reshape(lost.shape[0], RING // HOP, HOP).mean(axis=2)
+    last = received.shape[1] - _PARTS + 1
+    total: npt.NDArray[np.float64] = sum((received[:, part : part + last] for part in range(_PARTS)), np.zeros(1))
+    return total / _PARTS

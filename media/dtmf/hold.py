@@ -1,0 +1,162 @@
+"""Digits that are open: follows each to its end, bridging short breaks.
+
+Left out: how a digit is recognised (decide.py).
+"""
+
+from typing import Final
+
+import numpy as np
+
+from media.dtmf.decide import Verdict, filtered_where, tracking, usable_windows
+from media.dtmf.envelope import CENTRES
+from media.dtmf.tables import HOP, N_WINDOWS, WINDOW, Bools, Doubles, Floats, Ints
+
+MAX_BREAK: Final = 192
+"""24 ms: breaks of 10 ms (Q.24) and one lost 20 ms frame are bridged, a pause of 28 ms ends the digit."""
+
+MAX_KNOWN_BREAK: Final = 160
+"""20 ms, when what was lost is known and does not count: ETSI ES 201 235-3 lets the end be seen from there on."""
+
+MAX_UNHEARD: Final = 800
+"""100 ms without any received audio: the digit ended where it was last heard."""
+
+HALF: Final = 0.5
+"""A tone is present over half its plateau; there its edges are exact."""
+
+
+class Held:
+    """The open digit of every leg, times in samples of the bank.
+
+    Args:
+        n_legs: number of legs.
+    """
+
+    def __init__(self, n_legs: int) -> None:
+        self.digit: Ints = np.full(n_legs, -1, dtype=np.int64)
+        self.start: Doubles = np.zeros(n_legs)
+        self._low_omega: Doubles = np.zeros(n_legs)
+        self._high_omega: Doubles = np.zeros(n_legs)
+        self._low: Doubles = np.ones(n_legs)
+        self._high: Doubles = np.ones(n_legs)
+        self._low_band: Bools = np.zeros(n_legs, dtype=np.bool_)
+        self._in_break: Bools = np.zeros(n_legs, dtype=np.bool_)
+        self._break_start: Doubles = np.zeros(n_legs)
+        self._unheard: Doubles = np.zeros(n_legs)
+        self._presence: Doubles = np.ones(n_legs)
+        self._next_centre: Doubles = np.zeros(n_legs)
+        self._open: set[int] = set()
+
+    @property
+    def any(self) -> bool:
+        """Whether a digit is open on some leg."""
+        return bool(self._open)
+
+    def legs(self) -> Ints:
+        """The legs with an open digit, ascending."""
+        return np.array(sorted(self._open), dtype=np.int64)
+
+    def open(self, legs: Ints, digits: Ints, low_band: Bools, verdict: Verdict, rows: Ints, first: int) -> None:
+        """Begin to follow digits just accepted.
+
+        Args:
+            legs, digits, low_band: one for each digit.
+            verdict, rows: where its figures stand.
+            first: the ring's first sample.
+        """
+        self.digit[legs] = digits
+        self.start[legs] = verdict.start[rows] + first
+        self._low_omega[legs] = verdict.low_omega[rows]
+        self._high_omega[legs] = verdict.high_omega[rows]
+        self._low[legs] = verdict.low[rows]
+        self._high[legs] = verdict.high[rows]
+        self._low_band[legs] = low_band
+        self._in_break[legs] = False
+        self._unheard[legs] = 0.0
+        self._presence[legs] = 1.0
+        # The windows near the end are looked at again: they tell a tone that lasts from one that has ended.
+        centre = np.floor((verdict.end[rows] - WINDOW / 2 - HOP / 2 - CENTRES[0]) / HOP) * HOP + CENTRES[0]
+        self._next_centre[legs] = centre + first
+        self._break_start[legs] = verdict.end[rows] + first
+        self._open.update(legs.tolist())
+
+    def drop(self, legs: Ints) -> None:
+        """Stop following."""
+        self.digit[legs] = -1
+        self._open.difference_update(legs.tolist())
+
+    def last_present(self, leg: int) -> float:
+        """Where the leg's digit was last present, as far as is known: infinity while it sounds."""
+        return float(self._break_start[leg]) if self._in_break[leg] else float("inf")
+
+    def advance(self, legs: Ints, audio: Floats, lost: Bools, first: int) -> tuple[Ints, Doubles]:
+        """Look at the windows not seen yet.
+
+        Args:
+            legs: legs with an open digit.
+            audio, lost: their rings, shape (n, RING).
+            first: the ring's first sample.
+
+        Returns:
+            The legs whose digit ended, and where.
+        """
+        low_band = self._low_band[legs]
+        usable = usable_windows(lost, low_band)
+        tones = tracking(
+            filtered_where(audio, low_band), self._low_omega[legs], self._high_omega[legs], self.digit[legs]
+        )
+        low = np.abs(tones.low) / self._low[legs, None]
+        high = np.abs(tones.high) / self._high[legs, None]
+        presence = np.minimum(low, high).astype(np.float64)
+        allowed = np.where(lost.any(axis=1), MAX_KNOWN_BREAK, MAX_BREAK).astype(np.float64)
+        ended: Bools = np.zeros(legs.size, dtype=np.bool_)
+        ends: Doubles = np.zeros(legs.size)
+        from_window = int((self._next_centre[legs].min() - first - CENTRES[0]) // HOP)
+        for window in range(max(from_window, 0), N_WINDOWS):
+            centre = CENTRES[window] + first
+            # A window the high-pass has not finished is left for the next tick.
+            turn = (centre >= self._next_centre[legs]) & ~ended
+            turn &= usable[:, window] | (lost[:, int(CENTRES[window])] | ~low_band) | (window < N_WINDOWS - 1)
+            self._one_window(legs, turn, presence[:, window], usable[:, window], centre, allowed, ended, ends)
+        which = np.flatnonzero(ended)
+        return legs[which], ends[which]
+
+    def _one_window(
+        self,
+        legs: Ints,
+        turn: Bools,
+        presence: Doubles,
+        usable: Bools,
+        centre: float,
+        allowed: Doubles,
+        ended: Bools,
+        ends: Doubles,
+    ) -> None:
+        """One step of each leg's state: present, in a break, or unheard."""
+        self._next_centre[legs[turn]] = centre + HOP
+        unheard = turn & ~usable
+        self._unheard[legs[unheard]] += HOP
+        over = unheard & (self._unheard[legs] > MAX_UNHEARD)
+        ends[over] = np.where(
+            self._in_break[legs[over]], self._break_start[legs[over]], centre - self._unheard[legs[over]]
+        )
+        ended |= over
+        seen = turn & usable
+        before = self._presence[legs]
+        crossing = centre - HOP * (HALF - presence) / np.where(np.abs(before - presence) < 1e-6, 1e-6, before - presence)
+        # After a lost stretch the crossing is not known: the tone is held to have lasted as far as it was heard.
+        lost_before = self._unheard[legs] > 0
+        crossing = np.where(lost_before, centre - self._unheard[legs] - HOP / 2, crossing)
+        in_break = self._in_break[legs]
+        falls = seen & ~in_break & (presence < HALF)
+        self._break_start[legs[falls]] = crossing[falls]
+        rises = seen & in_break & (presence >= HALF)
+        length = np.where(presence >= HALF, crossing, centre) - self._break_start[legs]
+        length -= np.where(in_break, self._unheard[legs], 0.0)
+        done = seen & in_break & (length >= allowed)
+        ends[done] = self._break_start[legs[done]]
+        ended |= done
+        self._in_break[legs[falls]] = True
+        self._in_break[legs[rises & ~done]] = False
+        self._presence[legs[seen]] = presence[seen]
+        # Lost time inside a break is taken off its length, so it is forgotten only with the break.
+        self._unheard[legs[seen & ~self._in_break[legs]]] = 0.0

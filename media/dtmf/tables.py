@@ -1,0 +1,112 @@
+"""Constants of the detector that are computed once: the filter, the correlators, the frequency grid.
+
+Left out: every decision. Times inside the detector are counted in samples at 8000 Hz.
+"""
+
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import firwin
+
+from media.dtmf.digit import COLUMNS_HZ, ROWS_HZ
+from media.types import SAMPLE_RATE_HZ
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Doubles: TypeAlias = npt.NDArray[np.float64]
+Ints: TypeAlias = npt.NDArray[np.int64]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+Complexes: TypeAlias = npt.NDArray[np.complex64]
+
+BLOCK: Final = 160
+"""One tick: 20 ms, the usual packet time. A 40 ms tone always fills one whole tick."""
+
+RING_BLOCKS: Final = 6
+RING: Final = BLOCK * RING_BLOCKS
+"""What is remembered of a leg: 120 ms, enough for a 60 ms span, 30 ms before it and a bridged gap."""
+
+HOP: Final = 40
+WINDOW: Final = 120
+N_WINDOWS: Final = (RING - WINDOW) // HOP + 1
+"""The envelope: 15 ms windows every 5 ms. Shorter ones do not part 697 from 770 Hz, longer ones blur a 10 ms break."""
+
+SPAN: Final = 480
+"""The longest span one fit looks at: 60 ms."""
+
+TONES_HZ: Final[Doubles] = np.array(ROWS_HZ + COLUMNS_HZ)
+"""The eight frequencies, low group first."""
+
+OMEGAS: Final[Doubles] = 2 * np.pi * TONES_HZ / SAMPLE_RATE_HZ
+"""The same in radians a sample."""
+
+HIGH_PASS: Final[Doubles] = firwin(79, 565.0, window=("kaiser", 3.6), pass_zero=False, fs=SAMPLE_RATE_HZ)
+"""Stops dial tones (350..450 Hz) and hum by 40 dB and passes 683 Hz (697 less 2 %) whole."""
+
+HIGH_PASS_DELAY: Final = (HIGH_PASS.size - 1) // 2
+
+GRID_STEP: Final = 0.001
+GRID_HALF: Final = 32
+"""The frequency grid: every tone in steps of 0.1 %, 3.2 % to either side."""
+
+
+def _screen_correlators() -> tuple[Floats, Floats]:
+    """Cosines and sines of the eight tones behind the high-pass, split at the tick's border.
+
+    Returns:
+        Shapes (HIGH_PASS.size - 1, 16) for the tail of the tick before and (BLOCK, 16) for the tick;
+        columns 0..7 cosines, 8..15 sines; scaled so that c² + s² is the tone's energy over a tick.
+    """
+    time = np.arange(BLOCK)[:, None]
+    plain = np.concatenate([np.cos(OMEGAS * time), np.sin(OMEGAS * time)], axis=1) * np.sqrt(2 / BLOCK)
+    folded = np.stack([np.convolve(plain[:, column], HIGH_PASS) for column in range(16)], axis=1)
+    split = HIGH_PASS.size - 1
+    return folded[:split].astype(np.float32), folded[split:].astype(np.float32)
+
+
+SCREEN_TAIL, SCREEN_BLOCK = _screen_correlators()
+
+
+def _grid() -> tuple[Floats, Doubles]:
+    """Every grid frequency as sampled cosines and sines.
+
+    Returns:
+        Shape (8, 2 * GRID_HALF + 1, 2, SPAN), time running from -SPAN / 2; and the grid in radians a sample,
+        shape (8, 2 * GRID_HALF + 1).
+    """
+    offsets = np.arange(-GRID_HALF, GRID_HALF + 1) * GRID_STEP
+    omegas = OMEGAS[:, None] * (1 + offsets)
+    phase = omegas[..., None] * (np.arange(SPAN) - SPAN // 2)
+    return np.stack([np.cos(phase), np.sin(phase)], axis=2).astype(np.float32), omegas
+
+
+GRID, GRID_OMEGAS = _grid()
+
+
+def grid_index(tone: Ints, omega: Doubles) -> Ints:
+    """Index of the grid frequency nearest to omega, for each tone (0..7); ends are kept."""
+    steps = np.round((omega / OMEGAS[tone] - 1) / GRID_STEP).astype(np.int64)
+    return np.clip(steps, -GRID_HALF, GRID_HALF) + GRID_HALF
+
+
+def high_passed(audio: Floats) -> Floats:
+    """The ring behind the high-pass, without delay.
+
+    Args:
+        audio: shape (n, RING).
+
+    Returns:
+        Shape (n, RING); the first and the last HIGH_PASS_DELAY samples lack part of the filter.
+    """
+    size = 1200  # RING + HIGH_PASS.size - 1 = 1038, rounded up to a product of small primes
+    spectrum = np.fft.rfft(audio, size, axis=1) * _HIGH_PASS_SPECTRUM
+    filtered = np.fft.irfft(spectrum, size, axis=1)[:, HIGH_PASS_DELAY : HIGH_PASS_DELAY + RING]
+    return np.ascontiguousarray(filtered, dtype=np.float32)
+
+
+_HIGH_PASS_SPECTRUM: Final[Complexes] = np.fft.rfft(HIGH_PASS, 1200).astype(np.complex64)
+
+
+def energy_of(level_dbm0: float) -> float:
+    """Energy of a sine of that level over one tick, int16 units squared (a full-scale sine is +3.14 dBm0, G.711)."""
+    peak = 32767.0 * 10 ** ((level_dbm0 - 3.14) / 20)
+    return float(peak * peak / 2 * BLOCK)
