@@ -85,6 +85,11 @@ class PlaybackFailed(LegEvent):
 
 
 @dataclass(frozen=True)
+class CaptureStarted(LegEvent):
+    """The leg's audio is connected to its capture; the first sample follows within one tick (20 ms)."""
+
+
+@dataclass(frozen=True)
 class DigitReceived(LegEvent):
     """A key of the far end, once for each press. Digits may be secret: never in a repr."""
 

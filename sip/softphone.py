@@ -18,23 +18,20 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import cast
 
 from twisted.internet import reactor as _reactor
-from twisted.internet.interfaces import IReactorCore, IReactorTime
 from twisted.internet.stdio import StandardIO
 from twisted.protocols.basic import LineOnlyReceiver
 
 from sip.cause import NORMAL_CLEARING, HangupCause, q850_from_status
 from sip.endpoint import EndpointSettings, IncomingCall
 from sip.errors import SipError
-from sip.events import DigitReceived, LegAnswered, LegEvent, LegHungUp, PlaybackId
+from sip.events import CaptureStarted, DigitReceived, LegAnswered, LegEvent, LegHungUp, PlaybackId
 from sip.leg import Leg, LegListener, Sound
 from sip.pjsua.endpoint import PjsuaEndpoint
+from sip.reactor import RunningReactor
 from sip.trunk import DEFAULT_CODECS
-
-
-class _Reactor(IReactorCore, IReactorTime):  # type: ignore[misc, valid-type]  # zope interfaces as types
-    """The two sides of the reactor we use."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ class Softphone(LineOnlyReceiver):
 
     delimiter = b"\n"
 
-    def __init__(self, script: Script, reactor: _Reactor, cache_dir: Path, trace: Path | None) -> None:
+    def __init__(self, script: Script, reactor: RunningReactor, cache_dir: Path, trace: Path | None) -> None:
         self._script = script
         self._reactor = reactor
         self._leg: Leg | None = None
@@ -153,6 +150,8 @@ class Softphone(LineOnlyReceiver):
                     self._later(script.hang_up_after_s, leg, lambda: leg.hang_up(NORMAL_CLEARING))
                 if script.digits_after_s is not None:
                     self._later(script.digits_after_s, leg, lambda: leg.send_digits(script.digits))
+            case CaptureStarted():
+                self._report("capture", event.at_s)
             case DigitReceived():
                 self._report("digit", event.at_s, digit=event.digit, transport=event.transport.value)
             case LegHungUp(cause=cause, by_remote=by_remote):
@@ -199,12 +198,12 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("build/cache"))
     parser.add_argument("--trace", type=Path, default=None)
     options = parser.parse_args()
-    reactor: _Reactor = _reactor  # type: ignore[assignment]
+    reactor = cast(RunningReactor, _reactor)  # zope interfaces are no types
     try:
         phone = Softphone(Script.from_json(options.script), reactor, options.cache, options.trace)
     except (SipError, ValueError) as error:
         sys.exit(f"softphone: {error}")
-    StandardIO(phone)
+    StandardIO(phone)  # type: ignore[no-untyped-call]  # twisted leaves it unannotated
     reactor.run()
 
 

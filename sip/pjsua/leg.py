@@ -10,13 +10,13 @@ from typing import Protocol
 import numpy as np
 import pjsua2 as pj
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from media.errors import MediaError
 from media.g711 import ulaw_decode
 from media.level import level_dbm0
 from sip.cause import NO_RESOURCE, HangupCause, status_from_q850
 from sip.events import (
+    CaptureStarted,
     DigitReceived,
     DigitTransport,
     LegAnswered,
@@ -34,6 +34,7 @@ from sip.leg import Cue, LegListener, Sound
 from sip.pjsua.call import NativeCall
 from sip.pjsua.inbox import Inbox
 from sip.pjsua.sound import Player, open_recorder, when_closed
+from sip.reactor import DelayedCall, Reactor
 from sip.trunk import Trunk
 
 log = logging.getLogger("ivrcore.sip")
@@ -46,7 +47,7 @@ class LegHost(Protocol):
     """What a leg needs of its endpoint."""
 
     inbox: Inbox
-    reactor: IReactorTime
+    reactor: Reactor
     cache_dir: Path
 
     def account_for(self, trunk: Trunk) -> pj.Account: ...
@@ -59,7 +60,7 @@ class PjsuaLeg:
 
     def __init__(self, leg_id: LegId, host: LegHost, listener: LegListener) -> None:
         self._id = leg_id
-        self._host = host
+        self.host = host
         self._listener = listener
         self._call: NativeCall | None = None
         self._over = False
@@ -70,9 +71,10 @@ class PjsuaLeg:
         self._cued: PlaybackId | None = None
         self._recorder: pj.AudioMediaRecorder | None = None
         self._capture_path: Path | None = None
+        self._capture_reported = False
         self._capture_closed: Deferred[None] | None = None
         self._tones: list[pj.ToneGenerator] = []
-        self._watch: IDelayedCall | None = None
+        self._watch: DelayedCall | None = None
         self.on_media_started: list[Callable[[], None]] = []
 
     @property
@@ -90,8 +92,8 @@ class PjsuaLeg:
     def dial(self, trunk: Trunk, called: str, *, display: str, at_answer: Cue | None = None) -> None:
         """See sip.leg.Leg."""
         uri = trunk.uri_of(called)
-        identity = trunk.identity_of(display, self._host.host())
-        call = NativeCall(self._host.account_for(trunk), pj.PJSUA_INVALID_ID, self._host.inbox)
+        identity = trunk.identity_of(display, self.host.host())
+        call = NativeCall(self.host.account_for(trunk), pj.PJSUA_INVALID_ID, self.host.inbox)
         call.reports = self
         self._call = call
         if at_answer is not None and (player := self._open(at_answer.playback, at_answer.sound)):
@@ -108,9 +110,11 @@ class PjsuaLeg:
             call.makeCall(uri, param)
         except pj.Error as error:
             cause = (
-                NO_RESOURCE if error.status == _PJ_ETOOMANY else HangupCause(41, 503, f"not sent: {error.reason}")
+                NO_RESOURCE
+                if error.status == _PJ_ETOOMANY
+                else HangupCause(41, 503, f"not sent: {error.reason}")
             )
-            self._host.inbox.post(lambda at_s: self.on_ended(at_s, cause))
+            self.host.inbox.post(lambda at_s: self.on_ended(at_s, cause))
 
     def adopt(self, call: NativeCall) -> None:
         """Take over the call of an INVITE that came in."""
@@ -177,11 +181,11 @@ class PjsuaLeg:
         self.stop(playback)
         try:
             player = Player(
-                sound, self._host.cache_dir, self._host.inbox, lambda at_s: self._playback_ended(playback, at_s)
+                sound, self.host.cache_dir, self.host.inbox, lambda at_s: self._playback_ended(playback, at_s)
             )
         except MediaError as error:
             reason = str(error)
-            self._host.inbox.post(
+            self.host.inbox.post(
                 lambda at_s: self._tell_if_alive(PlaybackFailed(self._id, at_s, playback, reason))
             )
             return None
@@ -220,7 +224,7 @@ class PjsuaLeg:
 
     def _negotiated_events(self) -> bool:
         assert self._call is not None
-        return int(self._call.getStreamInfo(0).audTxEventPt) > 0
+        return self._call.getStreamInfo(0).audTxEventPt > 0
 
     def _send_tones(self, digits: str, duration_ms: int) -> None:
         media = self.media
@@ -236,7 +240,7 @@ class PjsuaLeg:
         generator.playDigits(keys)
         generator.startTransmit(media)
         self._tones.append(generator)
-        self._host.reactor.callLater(len(digits) * (duration_ms + 60) / 1000 + 0.1, self._end_tones, generator)
+        self.host.reactor.callLater(len(digits) * (duration_ms + 60) / 1000 + 0.1, self._end_tones, generator)
 
     def _end_tones(self, generator: pj.ToneGenerator) -> None:
         if generator in self._tones:
@@ -246,12 +250,16 @@ class PjsuaLeg:
         """See sip.leg.Leg."""
         self._recorder = open_recorder(path)
         self._capture_path = path
+        self._capture_reported = False
         self._connect_recorder()
 
     def _connect_recorder(self) -> None:
         media = self.media
         if self._recorder is not None and media is not None:
             media.startTransmit(self._recorder)
+            if not self._capture_reported:
+                self._capture_reported = True
+                self._host.inbox.post(lambda at_s: self._tell_if_alive(CaptureStarted(self._id, at_s)))
 
     def stop_capture(self) -> "Deferred[None]":
         """See sip.leg.Leg."""
@@ -261,7 +269,7 @@ class PjsuaLeg:
                 with suppress(pj.Error):  # the conference port may have gone with the call
                     media.stopTransmit(recorder)
             # Dropping the recorder closes the file, in the clock's thread and some ticks later.
-            self._capture_closed = when_closed(self._capture_path, self._host.reactor)
+            self._capture_closed = when_closed(self._capture_path, self.host.reactor)
         if self._capture_closed is None:
             return succeed(None)
         done: Deferred[None] = Deferred()
@@ -310,14 +318,14 @@ class PjsuaLeg:
         if self._over or self._answered or self._call is None:
             return
         try:
-            packets = int(self._call.getStreamStat(0).rtcp.rxStat.pkt)
+            packets = self._call.getStreamStat(0).rtcp.rxStat.pkt
         except pj.Error:
             packets = 0
         if packets > 0:
             self._early_media = True
-            self._host.inbox.post(lambda at_s: self._tell_if_alive(LegEarlyMediaStarted(self._id, at_s)))
+            self.host.inbox.post(lambda at_s: self._tell_if_alive(LegEarlyMediaStarted(self._id, at_s)))
         else:
-            self._watch = self._host.reactor.callLater(_TICK_S, self._watch_early_media)
+            self._watch = self.host.reactor.callLater(_TICK_S, self._watch_early_media)
 
     def on_answered(self, at_s: float) -> None:
         """The ACK was sent or received."""
@@ -339,7 +347,7 @@ class PjsuaLeg:
         if call is not None:
             call.reports = None
             call.start_cue = None
-        self._host.forget(self)
+        self.host.forget(self)
         self._listener(LegHungUp(self._id, at_s, cause, by_remote=not self._hung_up_by_us))
 
     def _release_media(self) -> None:
@@ -356,4 +364,3 @@ class PjsuaLeg:
     def _tell_if_alive(self, event: LegEvent) -> None:
         if not self._over:
             self._listener(event)
-
