@@ -18,6 +18,7 @@ from scipy import signal
 
 from media import level, wav
 from media.errors import MediaFileError, MediaFormatError
+from media.level import FULL_SCALE, FULL_SCALE_SINE_DBM0
 from media.types import SAMPLE_RATE_HZ, Pcm16
 from media.wav import WavInfo
 
@@ -34,9 +35,7 @@ PROMPT_LEVEL_DBM0 = -16.0
 PEAK_LIMIT_DBM0 = 2.5
 """No sample comes closer to the overload point (+3.14 dBm0, ITU-T G.711) than a sine of this level."""
 
-_FULL_SCALE_DBM0 = 3.14
-_FULL_SCALE = 32768.0
-_PEAK_LIMIT = 10 ** ((PEAK_LIMIT_DBM0 - _FULL_SCALE_DBM0) / 20)  # of full scale 1.0
+_PEAK_LIMIT = 10 ** ((PEAK_LIMIT_DBM0 - FULL_SCALE_SINE_DBM0) / 20)  # of full scale 1.0
 _STOP_BAND_DB = 80.0
 _PASS_BAND = 0.9  # of the lower Nyquist frequency: 3600 Hz of 4000 Hz, above the 3400 Hz of the telephone
 _MAX_RATIO = 8000  # 44,101 Hz is taken for 44,100.99.. Hz: under 1e-7 off, and the filter stays small
@@ -111,7 +110,7 @@ def to_active_level(pcm: Pcm16, level_dbm0: float) -> Pcm16:
         pcm: mono samples at 8000 Hz, int16, shape (n_samples,), n_samples > 0; not modified.
         level_dbm0: wanted active speech level.
     """
-    return _levelled(pcm / _FULL_SCALE, level_dbm0)[0]
+    return _levelled(pcm / FULL_SCALE, level_dbm0)[0]
 
 
 def _levelled(audio: Float, level_dbm0: float) -> tuple[Pcm16, float, bool]:
@@ -130,14 +129,14 @@ def _levelled(audio: Float, level_dbm0: float) -> tuple[Pcm16, float, bool]:
 
 
 def _to_pcm16(audio: Float) -> Pcm16:
-    return np.clip(np.rint(audio * _FULL_SCALE), -32768, 32767).astype(np.int16)
+    return np.clip(np.rint(audio * FULL_SCALE), -32768, 32767).astype(np.int16)
 
 
 def _load(path: Path) -> Float:
     """Mono audio at 8000 Hz, float64, full scale 1.0."""
     try:
         # First our own: exact to the code, and at home with the headers that killed recorders leave.
-        audio: Float = wav.read_pcm(path) / _FULL_SCALE
+        audio: Float = wav.read_pcm(path) / FULL_SCALE
     except (MediaFormatError, MediaFileError):
         audio = _load_foreign(path)
     if audio.size == 0:
