@@ -24,8 +24,8 @@ class EndpointSettings:
         bind: address SIP and RTP are bound to.
         sip_port: UDP port; 0 takes a free one.
         codecs: offered and accepted, best first.
-        jitter_buffer_ms: fixed prefetch of the receive buffer, whole 20 ms packets. It is the delay a leg adds,
-            and what a late packet may be late by without a gap.
+        jitter_buffer_ms: fixed prefetch of the receive buffer, whole 20 ms packets. It is the delay a leg
+            adds, and what a late packet may be late by without a gap.
         cache_dir: where prepared sounds (unrolled loops) are kept.
         trace_file: SIP messages and the stack's log go there; None for no trace.
     """
@@ -43,7 +43,9 @@ class EndpointSettings:
         if not 0 <= self.sip_port <= 65535:
             raise SipConfigError(f"SIP port {self.sip_port} is not 0 to 65535")
         if self.jitter_buffer_ms % 20 or not 0 <= self.jitter_buffer_ms <= 200:
-            raise SipConfigError(f"jitter buffer of {self.jitter_buffer_ms} ms: must be 0 to 200 in steps of 20")
+            raise SipConfigError(
+                f"jitter buffer of {self.jitter_buffer_ms} ms: must be 0 to 200 in steps of 20"
+            )
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,11 @@ class Endpoint(Protocol):
         """A leg to dial with."""
 
     def bridge(self, a: Leg, b: Leg) -> Bridge:
-        """A closed bridge between two legs of this endpoint."""
+        """A closed bridge between two legs of this endpoint.
+
+        Raises:
+            LegStateError: a leg of another endpoint, or twice the same.
+        """
 
     def close(self) -> "Deferred[None]":
         """Hang everything up, wait for it, and stop the stack; fires when nothing of it is left."""

@@ -1,7 +1,7 @@
 """The errors of sip.
 
 SipError
-├── SipConfigError      a setting cannot work: unknown codec, busy port, malformed URI; the text says what to change
+├── SipConfigError      a setting cannot work (codec, port, URI); the text says what to change
 ├── EngineLimitError    more legs, players or ports asked for than the engine was compiled for
 └── LegStateError       our own bug: an order that the leg's state does not allow
 

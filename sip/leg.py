@@ -61,7 +61,7 @@ class Leg(Protocol):
         """Incoming: send the 200."""
 
     def hang_up(self, cause: HangupCause) -> None:
-        """End the leg whatever its state: CANCEL, BYE or a final response; with a Reason header (RFC 3326)."""
+        """End the leg whatever its state, with a Reason header (RFC 3326) in the CANCEL, BYE or response."""
 
     def play(self, playback: PlaybackId, sound: Sound) -> None:
         """Play towards the far end, over whatever else it hears."""

@@ -14,7 +14,9 @@ DEFAULT_CODECS = ("PCMA", "PCMU", "G722")
 _NUMBER = re.compile(r"\+?[0-9*#]{1,31}")
 _USER = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,;?/%]{1,64}")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-]+)(:\d{1,5})?")
-_URI = re.compile(r"(sips?):(?:([^@\s<>\"]+)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-]+)(:\d{1,5})?((?:;[^\s<>\"]*)?)")
+_URI = re.compile(
+    r"(sips?):(?:([^@\s<>\"]+)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-]+)(:\d{1,5})?((?:;[^\s<>\"]*)?)"
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Trunk:
             return check_uri(number_or_uri, what="destination")
         if not _NUMBER.fullmatch(number_or_uri):
             raise SipConfigError(
-                f"destination '{number_or_uri}' is neither a number (+, digits, * and #, at most 31) nor a SIP URI"
+                f"destination '{number_or_uri}' is neither a number (+, digits, * and #, at most 31) "
+                "nor a SIP URI"
             )
         if not self.host:
             raise SipConfigError(f"number {number_or_uri} needs a trunk: name one with --trunk host[:port]")

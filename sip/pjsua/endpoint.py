@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pjsua2 as pj
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 
 from sip.cause import NORMAL_CLEARING, HangupCause
 from sip.endpoint import EndpointSettings, EngineLimits, IncomingCall, IncomingListener
-from sip.errors import SipConfigError, SipError
+from sip.errors import LegStateError, SipConfigError, SipError
 from sip.events import LegId
-from sip.leg import LegListener
+from sip.leg import Leg, LegListener
 from sip.pjsua.bridge import PjsuaBridge
 from sip.pjsua.call import NativeCall
 from sip.pjsua.engine import read_limits, silence_log
 from sip.pjsua.inbox import Inbox
 from sip.pjsua.leg import PjsuaLeg
 from sip.pjsua.message import header, uri_user
+from sip.reactor import Reactor
 from sip.trunk import Trunk
 
 log = logging.getLogger("ivrcore.sip")
@@ -51,12 +51,12 @@ class PjsuaEndpoint:
     """Implements sip.endpoint.Endpoint. pjsua2 allows one per process."""
 
     def __init__(
-        self, settings: EndpointSettings, reactor: IReactorTime, incoming: IncomingListener | None = None
+        self, settings: EndpointSettings, reactor: Reactor, incoming: IncomingListener | None = None
     ) -> None:
         """Start the stack.
 
         Args:
-            reactor: its thread owns the stack; must also offer callFromThread.
+            reactor: its thread owns the stack.
             incoming: decides on INVITEs; None refuses them with 480.
 
         Raises:
@@ -64,7 +64,7 @@ class PjsuaEndpoint:
         """
         self.reactor = reactor
         self.cache_dir: Path = settings.cache_dir
-        self.inbox = Inbox(reactor)  # type: ignore[arg-type]  # IReactorTime and IReactorFromThreads in one object
+        self.inbox = Inbox(reactor)
         self._settings = settings
         self._incoming = incoming
         self._legs: dict[LegId, PjsuaLeg] = {}
@@ -111,7 +111,8 @@ class PjsuaEndpoint:
         endpoint.libStart()
         endpoint.audDevManager().setNullDev()
         self._select_codecs()
-        self._account_default = self.account_for(Trunk(codecs=settings.codecs))
+        # The first account takes the INVITEs that come in.
+        self.account_for(Trunk(codecs=settings.codecs))
 
     def _open_port(self) -> str:
         transport = pj.TransportConfig()
@@ -122,11 +123,13 @@ class PjsuaEndpoint:
         except pj.Error as error:
             where = f"UDP port {self._settings.sip_port} on {self._settings.bind}"
             if error.status == _EADDRINUSE:
-                raise SipConfigError(f"{where} is in use: choose another SIP port, or 0 for a free one") from error
+                raise SipConfigError(
+                    f"{where} is in use: choose another SIP port, or 0 for a free one"
+                ) from error
             if error.status == _EADDRNOTAVAIL:
                 raise SipConfigError(f"address {self._settings.bind} is not one of this machine's") from error
             raise SipConfigError(f"{where} cannot be opened: {error.reason}") from error
-        return str(self._endpoint.transportGetInfo(handle).localName)
+        return self._endpoint.transportGetInfo(handle).localName
 
     def _select_codecs(self) -> None:
         known = {codec.codecId: codec.codecId.split("/")[0].upper() for codec in self._endpoint.codecEnum2()}
@@ -161,8 +164,21 @@ class PjsuaEndpoint:
         self._legs[leg_id] = leg
         return leg
 
-    def bridge(self, a: PjsuaLeg, b: PjsuaLeg) -> PjsuaBridge:
-        """A closed bridge between two legs."""
+    def bridge(self, a: Leg, b: Leg) -> PjsuaBridge:
+        """See sip.endpoint.Endpoint.
+
+        Raises:
+            LegStateError: a leg of another endpoint, or twice the same.
+        """
+        if (
+            not isinstance(a, PjsuaLeg)
+            or not isinstance(b, PjsuaLeg)
+            or a.host is not self
+            or b.host is not self
+        ):
+            raise LegStateError(f"legs {a.id} and {b.id} are not both of this endpoint")
+        if a is b:
+            raise LegStateError(f"leg {a.id} cannot be bridged with itself")
         return PjsuaBridge(a, b)
 
     def close(self) -> "Deferred[None]":
@@ -190,7 +206,7 @@ class PjsuaEndpoint:
             config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", trunk.user, 0, trunk.password))
         rtp = config.mediaConfig.transportConfig
         rtp.boundAddress = self._settings.bind
-        rtp.port = random.choice(_RTP_PORTS[:4000])  # noqa: S311  # spreads processes over the range, no secret
+        rtp.port = random.choice(_RTP_PORTS[:4000])  # spreads processes over the range
         rtp.portRange = 8000
         config.mediaConfig.streamKaEnabled = False
         account = _Account(self._take_incoming)
@@ -246,7 +262,6 @@ class PjsuaEndpoint:
         for account in self._accounts.values():
             account.shutdown()
         self._accounts.clear()
-        self._account_default = None  # type: ignore[assignment]
         try:
             self._endpoint.libDestroy()
         except pj.Error as error:

@@ -3,16 +3,10 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
+
+from sip.reactor import ReactorThread
 
 log = logging.getLogger("ivrcore.sip")
-
-
-class ReactorThread(Protocol):
-    """What we need of a reactor to come back to its thread."""
-
-    def callFromThread(self, callable: Callable[..., object], *args: object, **kwargs: object) -> None:  # noqa: A002, N802
-        """Run `callable` on the reactor's thread, in the order of the calls."""
 
 
 class Inbox:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pjsua2 as pj
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 
 from media.errors import MediaFileError
 from media.loop import unrolled
 from sip.leg import Sound
 from sip.pjsua.inbox import Inbox
+from sip.reactor import ReactorTime
 
 _WRITE_ALAW = 1  # pjmedia_file_writer_option PJMEDIA_FILE_WRITE_ALAW
 
@@ -76,7 +76,7 @@ _RIFF_SIZE = slice(4, 8)
 _DATA_SIZE = slice(52, 56)
 
 
-def when_closed(path: Path, reactor: IReactorTime) -> "Deferred[None]":
+def when_closed(path: Path, reactor: ReactorTime) -> "Deferred[None]":
     """Fires when pjmedia has completed the header of a dropped recorder's file, or after 2 s.
 
     pjmedia tells nobody. It writes the RIFF size, then the data size, and closes; both are 0 until then.

@@ -1,0 +1,270 @@
+"""Types of the part of pjsua2 (2.15) that sip.pjsua uses, nothing else: whoever needs more adds it here.
+
+pjsua2 structures are C++ objects, so attributes are declared without a default: the library fills them.
+Enumerations of pjproject arrive as plain int. A method whose C++ side throws raises `Error`.
+"""
+
+# ruff: noqa: A002, N802, N803, N815  (the names are pjsua2's)
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+_T = TypeVar("_T")
+
+PJMEDIA_FILE_NO_LOOP: int
+PJSIP_EVENT_RX_MSG: int
+PJSIP_EVENT_TSX_STATE: int
+PJSIP_INV_STATE_CONFIRMED: int
+PJSIP_INV_STATE_DISCONNECTED: int
+PJSIP_TRANSPORT_UDP: int
+PJSUA_DTMF_METHOD_RFC2833: int
+PJSUA_DTMF_METHOD_SIP_INFO: int
+PJSUA_INVALID_ID: int
+
+class Error(Exception):
+    status: int
+    title: str
+    reason: str
+
+class _Vector(Generic[_T]):
+    """A std::vector seen through SWIG."""
+
+    def append(self, x: _T) -> None: ...
+
+class StringVector(_Vector[str]): ...
+class SipHeaderVector(_Vector[SipHeader]): ...
+class AuthCredInfoVector(_Vector[AuthCredInfo]): ...
+
+# -- endpoint and configuration -----------------------------------------------------------------------
+
+class Version:
+    full: str
+
+class LogConfig:
+    level: int
+    consoleLevel: int
+    msgLogging: int
+    filename: str
+
+class UaConfig:
+    threadCnt: int
+    maxCalls: int
+    userAgent: str
+
+class MediaConfig:
+    clockRate: int
+    sndClockRate: int
+    channelCount: int
+    audioFramePtime: int
+    ptime: int
+    noVad: bool
+    ecTailLen: int
+    sndAutoCloseTime: int
+    jbInit: int
+    jbMinPre: int
+    jbMaxPre: int
+    jbMax: int
+
+class EpConfig:
+    logConfig: LogConfig
+    uaConfig: UaConfig
+    medConfig: MediaConfig
+    def __init__(self) -> None: ...
+
+class TransportConfig:
+    port: int
+    portRange: int
+    boundAddress: str
+    def __init__(self) -> None: ...
+
+class TransportInfo:
+    localName: str
+
+class CodecInfo:
+    codecId: str
+    priority: int
+
+class AudDevManager:
+    def setNullDev(self) -> None: ...
+    def getPlaybackDevMedia(self) -> AudioMedia: ...
+
+class Endpoint:
+    def __init__(self) -> None: ...
+    @staticmethod
+    def instance() -> Endpoint: ...
+    def libVersion(self) -> Version: ...
+    def libCreate(self) -> None: ...
+    def libInit(self, prmEpConfig: EpConfig) -> None: ...
+    def libStart(self) -> None: ...
+    def libDestroy(self, prmFlags: int = 0) -> None: ...
+    def transportCreate(self, type: int, cfg: TransportConfig) -> int: ...
+    def transportGetInfo(self, id: int) -> TransportInfo: ...
+    def audDevManager(self) -> AudDevManager: ...
+    def codecEnum2(self) -> Sequence[CodecInfo]: ...
+    def codecSetPriority(self, codec_id: str, priority: int) -> None: ...
+
+# -- account ----------------------------------------------------------------------------------------------
+
+class AuthCredInfo:
+    def __init__(self, scheme: str, realm: str, user_name: str, data_type: int, data: str) -> None: ...
+
+class AccountRegConfig:
+    registerOnAdd: bool
+
+class AccountSipConfig:
+    authCreds: AuthCredInfoVector
+    proxies: StringVector
+
+class AccountMediaConfig:
+    transportConfig: TransportConfig
+    streamKaEnabled: bool
+
+class AccountConfig:
+    idUri: str
+    regConfig: AccountRegConfig
+    sipConfig: AccountSipConfig
+    mediaConfig: AccountMediaConfig
+    def __init__(self) -> None: ...
+
+class SipRxData:
+    wholeMsg: str
+
+class OnIncomingCallParam:
+    callId: int
+    rdata: SipRxData
+
+class Account:
+    def __init__(self) -> None: ...
+    def create(self, cfg: AccountConfig, make_default: bool = False) -> None: ...
+    def shutdown(self) -> None: ...
+    def onIncomingCall(self, prm: OnIncomingCallParam) -> None: ...
+
+# -- call -------------------------------------------------------------------------------------------------
+
+class SipHeader:
+    hName: str
+    hValue: str
+    def __init__(self) -> None: ...
+
+class SipTxOption:
+    localUri: str
+    headers: SipHeaderVector
+
+class CallSetting:
+    audioCount: int
+    videoCount: int
+
+class CallOpParam:
+    opt: CallSetting
+    statusCode: int
+    txOption: SipTxOption
+    def __init__(self, useDefaultCallSetting: bool = False) -> None: ...
+
+class CallSendDtmfParam:
+    method: int
+    duration: int
+    digits: str
+    def __init__(self) -> None: ...
+
+class CallInfo:
+    state: int
+    lastStatusCode: int
+    lastReason: str
+
+class StreamInfo:
+    audTxEventPt: int
+
+class RtcpStreamStat:
+    pkt: int
+
+class RtcpStat:
+    rxStat: RtcpStreamStat
+
+class StreamStat:
+    rtcp: RtcpStat
+
+class SipTransaction:
+    method: str
+    statusCode: int
+
+class TsxStateEventSrc:
+    rdata: SipRxData
+
+class TsxStateEvent:
+    type: int
+    src: TsxStateEventSrc
+    tsx: SipTransaction
+
+class SipEventBody:
+    tsxState: TsxStateEvent
+
+class SipEvent:
+    type: int
+    body: SipEventBody
+
+class OnCallStateParam:
+    e: SipEvent
+
+class OnCallTsxStateParam:
+    e: SipEvent
+
+class OnCallMediaStateParam: ...
+
+class OnDtmfEventParam:
+    method: int
+    digit: str
+    duration: int
+    flags: int
+
+class Call:
+    def __init__(self, acc: Account, call_id: int = ...) -> None: ...
+    def getInfo(self) -> CallInfo: ...
+    def getAudioMedia(self, med_idx: int) -> AudioMedia: ...
+    def getStreamInfo(self, med_idx: int) -> StreamInfo: ...
+    def getStreamStat(self, med_idx: int) -> StreamStat: ...
+    def makeCall(self, dst_uri: str, prm: CallOpParam) -> None: ...
+    def answer(self, prm: CallOpParam) -> None: ...
+    def hangup(self, prm: CallOpParam) -> None: ...
+    def sendDtmf(self, param: CallSendDtmfParam) -> None: ...
+    def onCallState(self, prm: OnCallStateParam) -> None: ...
+    def onCallTsxState(self, prm: OnCallTsxStateParam) -> None: ...
+    def onCallMediaState(self, prm: OnCallMediaStateParam) -> None: ...
+    def onDtmfEvent(self, prm: OnDtmfEventParam) -> None: ...
+
+# -- media ------------------------------------------------------------------------------------------------
+
+class AudioMediaTransmitParam:
+    level: float
+    def __init__(self) -> None: ...
+
+class AudioMedia:
+    def startTransmit(self, sink: AudioMedia) -> None: ...
+    def startTransmit2(self, sink: AudioMedia, param: AudioMediaTransmitParam) -> None: ...
+    def stopTransmit(self, sink: AudioMedia) -> None: ...
+    def getRxLevel(self) -> int: ...
+
+class AudioMediaPlayer(AudioMedia):
+    def __init__(self) -> None: ...
+    def createPlayer(self, file_name: str, options: int = 0) -> None: ...
+    def onEof2(self) -> None: ...
+
+class AudioMediaRecorder(AudioMedia):
+    def __init__(self) -> None: ...
+    def createRecorder(
+        self, file_name: str, enc_type: int = 0, max_size: int = 0, options: int = 0
+    ) -> None: ...
+
+class ToneDigit:
+    digit: str
+    on_msec: int
+    off_msec: int
+    volume: int
+    def __init__(self) -> None: ...
+
+class ToneDigitVector(_Vector[ToneDigit]):
+    def __init__(self) -> None: ...
+
+class ToneGenerator(AudioMedia):
+    def __init__(self) -> None: ...
+    def createToneGenerator(self, clock_rate: int = 16000, channel_count: int = 1) -> None: ...
+    def playDigits(self, digits: ToneDigitVector, loop: bool = False) -> None: ...
