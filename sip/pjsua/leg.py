@@ -259,7 +259,7 @@ class PjsuaLeg:
             media.startTransmit(self._recorder)
             if not self._capture_reported:
                 self._capture_reported = True
-                self._host.inbox.post(lambda at_s: self._tell_if_alive(CaptureStarted(self._id, at_s)))
+                self.host.inbox.post(lambda at_s: self._tell_if_alive(CaptureStarted(self._id, at_s)))
 
     def stop_capture(self) -> "Deferred[None]":
         """See sip.leg.Leg."""
