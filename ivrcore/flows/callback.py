@@ -53,7 +53,7 @@ from ivrcore.events import (
     TimerExpired,
 )
 from ivrcore.flows.excuses import excuse
-from ivrcore.request import CalleeMedia, CallbackRequest, WarnedParty
+from ivrcore.request import CallbackRequest, CalleeMedia, WarnedParty
 
 A, B = Party.A, Party.B
 

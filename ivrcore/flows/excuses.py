@@ -45,9 +45,7 @@ IGNORED: tuple[Excuse, ...] = (
     Excuse(ALIVE, PromptEnded, "a prompt that was stopped while its end was on its way"),
     Excuse(ALIVE, PromptFailed, "a prompt that is not waited for any more"),
     Excuse((*BEFORE_B, "CallingB", "PlayingHint"), CaptureFailed, "nothing is captured before the talk"),
-    Excuse(
-        (*BEFORE_B, "CallingB", "PlayingHint"), DigitReceived, "nobody listens for keys before the talk"
-    ),
+    Excuse((*BEFORE_B, "CallingB", "PlayingHint"), DigitReceived, "nobody listens for keys before the talk"),
     Excuse(ALIVE, TimerExpired, "the timer was taken back while its expiry was on its way"),
     Excuse(OVER, LegRang, "the leg has been told to end"),
     Excuse(OVER, FailureAnnounced, "the leg has been told to end"),
