@@ -1,0 +1,119 @@
+"""Walks a flow: every state it can reach, under every event there is.
+
+The product of states and events is what a flow must answer for, so a test asserts over it and the
+state diagrams are drawn from it. A flow has no time and few states: the walk is exhaustive, not a sample.
+What a walk cannot say is how probable a path is, or that a world would send those events in that order.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from enum import Enum
+from itertools import product
+from typing import Generic, TypeVar, get_args, get_type_hints
+
+from ivrcore.commands import Command
+from ivrcore.events import Cause, Event
+
+S = TypeVar("S")
+M = TypeVar("M")
+
+SAMPLE_CAUSES = (
+    Cause(q850=17, sip_status=486, state_code=8102),
+    Cause(q850=47, sip_status=503, state_code=7109),
+)
+"""Busy, and no free port: the one cause the callback tells apart."""
+
+SAMPLE_DIGIT = "5"
+"""No flow of today looks at the digit itself."""
+
+
+@dataclass(frozen=True)
+class Edge(Generic[S, M]):
+    """One event in one state, and what came of it.
+
+    Attributes:
+        state, event: the pair; `event` is None for the start of the call, whose `state` is the first one.
+        commands, target: what the flow answered.
+        memory, memory_after: what the caller's `remember` made of the path up to here, and of this edge.
+    """
+
+    state: S
+    memory: M
+    event: Event | None
+    commands: tuple[Command, ...]
+    target: S
+    memory_after: M
+
+    @property
+    def idle(self) -> bool:
+        """Nothing changed and nothing was ordered."""
+        return self.state == self.target and not self.commands
+
+
+def nothing(memory: None, event: Event | None, commands: tuple[Command, ...]) -> None:
+    """A memory for walks that need none."""
+
+
+def walk(
+    first: tuple[S, tuple[Command, ...]],
+    step: Callable[[S, Event], tuple[S, tuple[Command, ...]]],
+    events: tuple[Event, ...],
+    remember: Callable[[M, Event | None, tuple[Command, ...]], M],
+    memory: M,
+) -> Iterator[Edge[S, M]]:
+    """Every edge of the flow, breadth first, each once; the first one is the start of the call.
+
+    Args:
+        first: what the flow's `start` returned.
+        step: the flow's `step`, its request bound.
+        events: the vocabulary, see `vocabulary`.
+        remember: folds an edge into the memory of a path, such as which parties were dialled. A state
+            reached with two different memories is walked twice, so keep memories few.
+        memory: what is remembered before the start.
+
+    Raises:
+        IllegalEventError: from the flow, at a pair it has neither a rule nor an excuse for.
+    """
+    state, commands = first
+    reached = remember(memory, None, commands)
+    yield Edge(state, memory, None, commands, state, reached)
+    seen = {(state, reached)}
+    open_ends = [(state, reached)]
+    for state, memory in open_ends:  # grows while it is walked
+        for event in events:
+            target, commands = step(state, event)
+            reached = remember(memory, event, commands)
+            yield Edge(state, memory, event, commands, target, reached)
+            if (target, reached) not in seen:
+                seen.add((target, reached))
+                open_ends.append((target, reached))
+
+
+def vocabulary() -> tuple[Event, ...]:
+    """Every event there is: each type with each value of its enumerations, and samples of the rest.
+
+    Raises:
+        TypeError: an event has a field of a type nobody told this function how to fill.
+    """
+    return tuple(event for kind in get_args(Event) for event in _all_of(kind))
+
+
+def _all_of(kind: type[Event]) -> Iterator[Event]:
+    # The types are resolved, so that a quoted annotation is a type here as well.
+    hints = get_type_hints(kind)
+    build: Callable[..., Event] = kind
+    for values in product(*(_values(hints[field.name]) for field in fields(kind))):
+        yield build(*values)
+
+
+def _values(kind: type) -> tuple[object, ...]:
+    if issubclass(kind, Enum):
+        return tuple(kind)
+    samples: dict[type, tuple[object, ...]] = {
+        Cause: SAMPLE_CAUSES,
+        bool: (False, True),
+        str: (SAMPLE_DIGIT,),
+    }
+    if kind not in samples:
+        raise TypeError(f"no sample values for a field of type {kind.__name__}")
+    return samples[kind]
