@@ -30,7 +30,7 @@ MAX_DURATION_S = 3600
 """What we are ready to hold in memory, decoded; a prompt of the service ends at 2 MB, 4 min 22 s."""
 
 PROMPT_LEVEL_DBM0 = -16.0
-"""Active speech level of prompts: as loud as a near talker, with 19 dB left for peaks."""
+"""Active speech level of prompts: as loud as a near talker, with 18 dB left for peaks."""
 
 PEAK_LIMIT_DBM0 = 2.5
 """No sample comes closer to the overload point (+3.14 dBm0, ITU-T G.711) than a sine of this level."""
@@ -38,8 +38,9 @@ PEAK_LIMIT_DBM0 = 2.5
 _PEAK_LIMIT = 10 ** ((PEAK_LIMIT_DBM0 - FULL_SCALE_SINE_DBM0) / 20)  # of full scale 1.0
 _STOP_BAND_DB = 80.0
 _PASS_BAND = 0.9  # of the lower Nyquist frequency: 3600 Hz of 4000 Hz, above the 3400 Hz of the telephone
-_MAX_RATIO = 8000  # 44,101 Hz is taken for 44,100.99.. Hz: under 1e-7 off, and the filter stays small
+_MAX_RATIO = 8000  # odd rates are met to within 1e-7, and the filter stays small
 _BLOCK_FRAMES = 1 << 16
+_SILENCE = 2 / FULL_SCALE  # dither and rounding; raised by 70 dB it would be a prompt of noise
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,8 @@ def to_alaw_wav(
     Args:
         source: as for `load_audio`.
         target: appears complete or not at all; an existing file is replaced.
-        level_dbm0: wanted active speech level (ITU-T P.56). Peaks are never clipped: where they would be,
-        the gain is
-            reduced and the result says so. Silence stays silence.
+        level_dbm0: wanted active speech level (ITU-T P.56). Peaks are never clipped: where they would be, the
+            gain is reduced and the result says so. Silence stays silence.
 
     Returns:
         Properties of the target and the gain that was applied.
@@ -94,8 +94,7 @@ def to_alaw_wav(
     Raises:
         MediaFileError, MediaFormatError: as `load_audio`, or the target cannot be written.
     """
-    audio = _load(Path(source))
-    pcm, gain_db, peak_limited = _levelled(audio - audio.mean(), level_dbm0)
+    pcm, gain_db, peak_limited = _levelled(_load(Path(source), without_dc=True), level_dbm0)
     wav.write_alaw(target, pcm)
     info = wav.read_info(target)
     return Conversion(
@@ -116,7 +115,7 @@ def to_active_level(pcm: Pcm16, level_dbm0: float) -> Pcm16:
 def _levelled(audio: Float, level_dbm0: float) -> tuple[Pcm16, float, bool]:
     """(samples, gain in dB, whether the peaks held the gain back) for a wanted active level."""
     peak = float(np.abs(audio).max())
-    if peak == 0.0:
+    if peak <= _SILENCE:
         return _to_pcm16(audio), 0.0, False
     # Measured at full amplitude, or the rounding to int16 would count as signal in a very quiet file.
     active_dbm0 = level.active_level_dbm0(_to_pcm16(audio * (_PEAK_LIMIT / peak)))
@@ -132,19 +131,21 @@ def _to_pcm16(audio: Float) -> Pcm16:
     return np.clip(np.rint(audio * FULL_SCALE), -32768, 32767).astype(np.int16)
 
 
-def _load(path: Path) -> Float:
+def _load(path: Path, *, without_dc: bool = False) -> Float:
     """Mono audio at 8000 Hz, float64, full scale 1.0."""
     try:
         # First our own: exact to the code, and at home with the headers that killed recorders leave.
-        audio: Float = wav.read_pcm(path) / FULL_SCALE
+        audio, rate_hz = wav.read_pcm(path) / FULL_SCALE, SAMPLE_RATE_HZ
     except (MediaFormatError, MediaFileError):
-        audio = _load_foreign(path)
+        audio, rate_hz = _load_foreign(path)
     if audio.size == 0:
         raise MediaFormatError(f"{path}: audio is 0 samples long, must be at least 1")
-    return audio
+    # Before resampling, whose filter would make a click of the step at either end.
+    return _resampled(audio - audio.mean() if without_dc else audio, rate_hz)
 
 
-def _load_foreign(path: Path) -> Float:
+def _load_foreign(path: Path) -> tuple[Float, int]:
+    """Mono audio as libsndfile reads it, and its sampling rate in Hz."""
     if not path.is_file():
         raise MediaFileError(f"{path}: is missing or not a file")
     try:
@@ -162,19 +163,19 @@ def _load_foreign(path: Path) -> Float:
                 n_frames += block.shape[0]
                 if n_frames > MAX_DURATION_S * rate_hz:
                     raise MediaFormatError(f"{path}: audio is longer than {MAX_DURATION_S} s")
-    except (soundfile.SoundFileError, OSError) as error:
+    except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: a name that ends in .raw
         reason = " ".join(str(error).replace(str(path), path.name).split())
         raise MediaFileError(f"{path}: no audio file that can be read ({reason})") from error
     audio = np.concatenate(mono) if mono else np.zeros(0)
     if not np.isfinite(audio).all():
         raise MediaFormatError(f"{path}: audio has samples that are not finite numbers")
-    return _resampled(audio, rate_hz)
+    return audio, rate_hz
 
 
 def _resampled(audio: Float, rate_hz: int) -> Float:
     """Audio at 8000 Hz; sample n of the input stays at n / rate_hz seconds."""
     ratio = Fraction(SAMPLE_RATE_HZ, rate_hz).limit_denominator(_MAX_RATIO)
-    if ratio == 1 or audio.size == 0:
+    if ratio == 1:
         return audio
     lower_nyquist_hz = min(rate_hz, SAMPLE_RATE_HZ) / 2
     filter_rate_hz = rate_hz * ratio.numerator

@@ -212,6 +212,15 @@ def test_silence_stays_silence(tmp_path: Path) -> None:
     assert np.abs(wav.read_pcm(tmp_path / "prompt.wav")).max() == 8  # the smallest A-law value
 
 
+@pytest.mark.parametrize("offset", [0.0, 0.2])
+def test_dither_is_not_raised_to_a_prompt_of_noise(tmp_path: Path, offset: float) -> None:
+    dither = np.random.default_rng(1).integers(-1, 2, 16000) / 32768
+    soundfile.write(tmp_path / "quiet.wav", dither + offset, 16000, subtype="FLOAT")
+    result = convert.to_alaw_wav(tmp_path / "quiet.wav", tmp_path / "prompt.wav")
+    assert result.gain_db == 0.0
+    assert np.abs(wav.read_pcm(tmp_path / "prompt.wav")).max() == 8
+
+
 def test_converted_file_is_a_prompt_of_the_service(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "talk.flac", np.column_stack([_talk(44100)] * 2), 44100)
     result = convert.to_alaw_wav(tmp_path / "talk.flac", tmp_path / "prompt.wav")
@@ -239,6 +248,12 @@ def test_what_is_no_audio_is_refused_in_one_line_that_names_the_file(tmp_path: P
     with pytest.raises(MediaFileError, match=r"upload\.wav") as caught:
         convert.load_audio(path)
     assert "\n" not in str(caught.value)
+
+
+def test_samples_without_any_header_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "upload.raw").write_bytes(bytes(1000))
+    with pytest.raises(MediaFileError, match=r"upload\.raw"):
+        convert.load_audio(tmp_path / "upload.raw")
 
 
 def test_missing_file_and_directory_are_refused(tmp_path: Path) -> None:
