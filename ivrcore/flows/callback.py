@@ -8,7 +8,7 @@ it is drawn from a walk over this function. Nothing here knows the time: timers 
 come back as events.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeAlias
 
@@ -89,9 +89,13 @@ _PROMPT_OF = {Hears.WAIT_VOICE: Prompt.WAIT_VOICE, Hears.RINGBACK: Prompt.RINGBA
 
 @dataclass(frozen=True)
 class CallingA:
-    """A's telephone is called. A hears nothing of ours before its answer."""
+    """A's telephone is called. A hears nothing of ours before its answer.
+
+    `announced`: a response said that the call is failing. `cue_failed`: nothing will start with the answer.
+    """
 
     rang: bool = False
+    announced: bool = False
     cue_failed: bool = False
 
 
@@ -196,9 +200,13 @@ def step(request: CallbackRequest, state: State, event: Event) -> Step:
 
 def _calling_a(request: CallbackRequest, state: CallingA, event: Event) -> Step | None:
     match event:
-        case LegRang(Party.A) | EarlyMediaStarted(Party.A) if not state.rang:
-            # A gateway may send ringing as early media alone.
-            return CallingA(True, state.cue_failed), (Report(Status.ALERTING, A),)
+        case LegRang(Party.A) if not state.rang:
+            return replace(state, rang=True), (Report(Status.ALERTING, A),)
+        case EarlyMediaStarted(Party.A) if not state.rang and not state.announced:
+            # A gateway may send ringing as early media alone; an announcement is no ringing.
+            return replace(state, rang=True), (Report(Status.ALERTING, A),)
+        case FailureAnnounced(Party.A):
+            return replace(state, announced=True), ()
         case LegAnswered(Party.A):
             answered = (CancelTimer(Timer.RING), Report(Status.ANSWER, A))
             if request.play_pre_voice:
@@ -208,7 +216,7 @@ def _calling_a(request: CallbackRequest, state: CallingA, event: Event) -> Step 
         case PromptFailed(Party.A, Prompt.PRE_VOICE):
             return _release(request, state, Verdict(StateCode.PLAY_FAILED, ReleasePoint.PLAY_FAILED))
         case PromptFailed(Party.A, Prompt.WAIT_VOICE):
-            return CallingA(state.rang, cue_failed=True), ()
+            return replace(state, cue_failed=True), ()
         case LegHungUp(Party.A, cause):
             point = ReleasePoint.FIRST_LEG_FAILED_RINGING if state.rang else ReleasePoint.FIRST_LEG_FAILED
             if cause.state_code == StateCode.NO_PORTS:
@@ -250,11 +258,13 @@ def _call_b(request: CallbackRequest, before: tuple[Command, ...], hears: Hears)
 def _calling_b(request: CallbackRequest, state: CallingB, event: Event) -> Step | None:
     match event:
         case LegRang(Party.B):
-            return _what_a_hears(request, state, CallingB(state.hears, True, state.announced, state.media))
+            return _what_a_hears(request, state, replace(state, rang=True))
         case FailureAnnounced(Party.B):
-            return _what_a_hears(request, state, CallingB(state.hears, state.rang, True, state.media))
+            return _what_a_hears(request, state, replace(state, announced=True))
         case EarlyMediaStarted(Party.B):
-            return _what_a_hears(request, state, CallingB(state.hears, state.rang, state.announced, True))
+            # Ringing is what the network says (180) or what one hears: a gateway may send early media alone.
+            rang = state.rang or not state.announced
+            return _what_a_hears(request, state, replace(state, rang=rang, media=True))
         case LegAnswered(Party.B):
             return _b_answered(request, state)
         case LegHungUp(Party.B, cause):
@@ -270,7 +280,7 @@ def _calling_b(request: CallbackRequest, state: CallingB, event: Event) -> Step 
         case PromptFailed(Party.A, Prompt.WAIT_VOICE | Prompt.RINGBACK as prompt):
             # A call is worth more than its music: A waits in silence.
             if _PROMPT_OF.get(state.hears) is prompt:
-                return CallingB(Hears.SILENCE, state.rang, state.announced, state.media), ()
+                return replace(state, hears=Hears.SILENCE), ()
             return state, ()
         case TimerExpired(Timer.RING):
             verdict = Verdict(StateCode.NO_ANSWER, ReleasePoint.RING_TIMEOUT)
@@ -281,17 +291,17 @@ def _calling_b(request: CallbackRequest, state: CallingB, event: Event) -> Step 
 def _what_a_hears(request: CallbackRequest, before: CallingB, now: CallingB) -> Step:
     """calleeMedia decides. Early media beats ringback, and nothing goes back once it is heard."""
     hears = before.hears
+    rings = now.rang and not before.rang
     passes = request.callee_media is CalleeMedia.ALL or (
         request.callee_media is CalleeMedia.FAIL and now.announced
     )
     if now.media and passes:
         hears = Hears.EARLY_MEDIA
-    elif now.rang and not now.media and request.callee_media is CalleeMedia.ALL:
+    elif rings and not now.media and request.callee_media is CalleeMedia.ALL:
+        # At the first 180 only: a ringback that failed is not tried again at every repetition.
         hears = Hears.RINGBACK
     commands: list[Command] = []
-    # Ringing is what the network says (180) or what one hears: a gateway may send early media alone.
-    alerting = now.rang or (now.media and not now.announced)
-    if alerting and not (before.rang or (before.media and not before.announced)):
+    if rings:
         commands.append(Report(Status.ALERTING, B))
     if hears is not before.hears:
         commands += _stop_hearing(before.hears)
@@ -299,7 +309,7 @@ def _what_a_hears(request: CallbackRequest, before: CallingB, now: CallingB) -> 
             commands.append(Play(A, Prompt.RINGBACK))
         else:
             commands.append(PassEarlyMedia())
-    return CallingB(hears, now.rang, now.announced, now.media), tuple(commands)
+    return replace(now, hears=hears), tuple(commands)
 
 
 def _stop_hearing(hears: Hears) -> list[Command]:

@@ -1,0 +1,36 @@
+# `make demo` and `make test` do all their set-up on a fresh Debian machine; the second time it is quick.
+PY := .venv/bin/python
+PYTEST := $(PY) -m pytest
+
+.PHONY: help setup demo test check unit e2e clean
+
+help:
+	@echo "make demo    one whole callback between two softphones, judged by what each party heard"
+	@echo "make test    everything CI runs: check, unit and property tests, end-to-end tests"
+	@echo "make check   format, lint, types, import contracts"
+	@echo "make unit    unit and property tests only"
+	@echo "make e2e     end-to-end tests only"
+	@echo "make clean   remove what the above made"
+
+setup:
+	@scripts/setup
+
+demo: setup
+	$(PY) -m ivrcore demo
+
+check: setup
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+
+unit: setup
+	$(PYTEST) tests/unit tests/property -n 2 -q
+
+e2e: setup
+	$(PYTEST) tests/e2e -q
+
+test: check unit e2e
+
+clean:
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,5 @@
+"""`python -m ivrcore` is the console script."""
+
+from ivrcore.cli import main
+
+main()

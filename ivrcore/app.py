@@ -1,0 +1,179 @@
+"""Puts the parts together: one endpoint, its prompts, its recordings, and the calls on it.
+
+The only module, besides the softphone program, that imports the global reactor.
+"""
+
+import itertools
+import logging
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from twisted.internet import reactor as global_reactor
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
+
+from ivrcore.cdr import CallRecord, Entry, RecordingRecord
+from ivrcore.clock import FlowClock
+from ivrcore.recorder import Recorder, RecordingPlace, finish_interrupted
+from ivrcore.request import CallbackRequest
+from ivrcore.runner import CallRunner
+from ivrcore.sounds import PromptFiles, sounds_for
+from sip.endpoint import EndpointSettings, EngineLimits
+from sip.pjsua.endpoint import PjsuaEndpoint
+from sip.reactor import Reactor
+from sip.trunk import Trunk
+
+log = logging.getLogger("ivrcore.app")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the application needs to start.
+
+    Attributes:
+        data_dir: captures, recordings and rendered prompts live below it.
+        clock_scale: see ivrcore.clock.
+        ringback_country: whose ringback A hears (media.tone).
+    """
+
+    data_dir: Path
+    endpoint: EndpointSettings = field(default_factory=EndpointSettings)
+    trunk: Trunk = field(default_factory=Trunk)
+    clock_scale: float = 1.0
+    ringback_country: str = "CN"
+    recordings_dir: Path | None = None
+
+    @property
+    def place(self) -> RecordingPlace:
+        """Where recordings are made and kept."""
+        return RecordingPlace(
+            captures=self.data_dir / "captures", finished=self.recordings_dir or self.data_dir / "recordings"
+        )
+
+
+class Application:
+    """A running core: take calls with `call`, end with `close`."""
+
+    def __init__(self, settings: Settings, reactor: Reactor) -> None:
+        """Finish what a crash left, then start the endpoint.
+
+        Raises:
+            SipConfigError: the endpoint cannot start.
+        """
+        self.settings = settings
+        self.recovered: list[tuple[str, RecordingRecord]] = list(finish_interrupted(settings.place))
+        self._reactor = reactor
+        self._endpoint = PjsuaEndpoint(settings.endpoint, reactor)
+        self._clock = FlowClock(reactor, settings.clock_scale)
+        self._counter = itertools.count(1)
+        self._runners: set[CallRunner] = set()
+
+    @property
+    def limits(self) -> EngineLimits:
+        """What the engine was compiled for."""
+        return self._endpoint.limits
+
+    @property
+    def address(self) -> str:
+        """Where SIP listens."""
+        return self._endpoint.address
+
+    def call(
+        self,
+        request: CallbackRequest,
+        files: PromptFiles | None = None,
+        observe: Callable[[Entry], None] = lambda _entry: None,
+    ) -> "Deferred[CallRecord]":
+        """Make a callback; fires with its record.
+
+        Raises:
+            SipConfigError, MediaError, SpeechError: the request cannot be carried out; no call was made.
+        """
+        settings = self.settings
+        for number in (request.caller, request.callee):
+            settings.trunk.uri_of(number)
+        for display in (request.display_caller, request.display_callee):
+            settings.trunk.identity_of(display, self._endpoint.host())
+        sounds = sounds_for(
+            request,
+            files or PromptFiles(),
+            settings.data_dir / "cache",
+            ringback_country=settings.ringback_country,
+        )
+        session = f"{datetime.now(UTC):%Y%m%d%H%M%S}-{os.getpid()}-{next(self._counter)}"
+        recorder = None
+        if request.record:
+            recorder = Recorder(session, settings.place, self._in_thread)
+            recorder.prepare()
+        runner = CallRunner(
+            session,
+            request,
+            endpoint=self._endpoint,
+            trunk=settings.trunk,
+            sounds=sounds,
+            clock=self._clock,
+            recorder=recorder,
+            observe=observe,
+        )
+        self._runners.add(runner)
+
+        def finished(record: CallRecord) -> CallRecord:
+            self._runners.discard(runner)
+            return record
+
+        return runner.start().addCallback(finished)
+
+    def stop_calls(self) -> None:
+        """End every call as callStop would; their records follow."""
+        for runner in tuple(self._runners):
+            runner.stop()
+
+    def close(self) -> "Deferred[None]":
+        """End what is up and stop the endpoint."""
+        self.stop_calls()
+        return self._endpoint.close()
+
+    def _in_thread(self, work: Callable[..., object], *arguments: object) -> "Deferred[object]":
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *arguments)
+
+
+def run(task: Callable[[Reactor], "Deferred[int]"], interrupted: Callable[[], None]) -> int:
+    """Run a task on the global reactor and return its exit status.
+
+    Args:
+        task: started when the reactor runs; its Deferred fires with the exit status.
+        interrupted: called on the first SIGINT or SIGTERM; a second one ends the process at once.
+
+    Raises:
+        Exception: whatever the task failed with.
+    """
+    reactor: Reactor = global_reactor  # type: ignore[assignment]
+    outcome: list[int | Failure] = []
+
+    def done(result: int | Failure) -> None:
+        outcome.append(result)
+        reactor.stop()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        reactor.callFromThread(interrupted)
+
+    def begin() -> None:
+        signal.signal(signal.SIGINT, on_signal)
+        signal.signal(signal.SIGTERM, on_signal)
+        maybeDeferred(task, reactor).addBoth(done)
+
+    reactor.callWhenRunning(begin)
+    reactor.run(installSignalHandlers=False)
+    result = outcome[0] if outcome else 1
+    if isinstance(result, Failure):
+        result.raiseException()
+    assert isinstance(result, int)
+    return result

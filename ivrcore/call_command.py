@@ -1,0 +1,120 @@
+"""`ivrcore call`: one callback with a live timeline on the terminal."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from twisted.internet.defer import Deferred
+
+from ivrcore.app import Application, Settings, run
+from ivrcore.cdr import CallRecord, Entry, RecordingRecord
+from ivrcore.request import CallbackRequest, RequestError
+from ivrcore.sounds import PromptFiles
+from ivrcore.timeline import describe, explain_failure
+from sip.endpoint import EndpointSettings
+from sip.reactor import Reactor
+from sip.trunk import Trunk
+
+
+@dataclass(frozen=True)
+class CallOptions:
+    """What the command line said."""
+
+    request: CallbackRequest
+    files: PromptFiles
+    trunk_host: str
+    proxy: str
+    user: str
+    password: str
+    codecs: tuple[str, ...]
+    bind: str
+    sip_port: int
+    data_dir: Path
+    clock_scale: float
+    trace: Path | None
+    as_json: bool
+
+
+def run_call(options: CallOptions) -> int:
+    """Make the call; 0 when the parties could talk, 1 when not.
+
+    Raises:
+        RequestError, SipError, MediaError: the options cannot work; nothing was called.
+    """
+    if options.clock_scale <= 0:
+        raise RequestError(f"a clock scale of {options.clock_scale} does not move forward")
+    settings = Settings(
+        data_dir=options.data_dir,
+        endpoint=EndpointSettings(
+            bind=options.bind,
+            sip_port=options.sip_port,
+            codecs=options.codecs,
+            cache_dir=options.data_dir / "cache",
+            trace_file=options.trace,
+        ),
+        trunk=Trunk(
+            host=options.trunk_host,
+            proxy=options.proxy,
+            user=options.user,
+            password=options.password,
+            codecs=options.codecs,
+        ),
+        clock_scale=options.clock_scale,
+    )
+    console = Console(stderr=True, highlight=False)
+    box: list[Application] = []
+
+    def task(reactor: Reactor) -> "Deferred[int]":
+        application = Application(settings, reactor)
+        box.append(application)
+        for session, recording in application.recovered:
+            console.print(f"finished the recording of an interrupted call, {session}: {_outcome(recording)}")
+        limits = application.limits
+        console.print(
+            f"SIP on {application.address}, pjsua2 {limits.version}, {limits.calls} legs at once at the most"
+        )
+        printer = TimelinePrinter(console)
+        try:
+            calling = application.call(options.request, options.files, printer)
+        except Exception as error:
+            # The stack is up: take it down before the error is told.
+            failure = error
+            return application.close().addCallback(lambda _: _raise(failure))
+        return calling.addCallback(lambda record: application.close().addCallback(lambda _: report(record)))
+
+    def report(record: CallRecord) -> int:
+        if options.as_json:
+            print(json.dumps(record.as_json(), ensure_ascii=False, indent=2))  # noqa: T201
+        if record.recording is not None:
+            console.print(f"recording: {_outcome(record.recording)}")
+        if not record.connected:
+            console.print(f"ivrcore: call failed: {explain_failure(record)}")
+            return 1
+        return 0
+
+    return run(task, lambda: box[0].stop_calls() if box else None)
+
+
+def _outcome(recording: RecordingRecord) -> str:
+    return str(recording.path) if recording.path is not None else f"none: {recording.reason}"
+
+
+def _raise(error: Exception) -> int:
+    raise error
+
+
+class TimelinePrinter:
+    """Prints a call while it runs: seconds since its start, and what happened."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._start_s: float | None = None
+
+    def __call__(self, entry: Entry) -> None:
+        """Print one entry of the history."""
+        if self._start_s is None:
+            self._start_s = entry.at_s
+        text = describe(entry)
+        if text is not None:
+            self._console.print(f"{entry.at_s - self._start_s:8.3f} s  {text}", highlight=False)

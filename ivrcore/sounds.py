@@ -1,0 +1,89 @@
+"""Which file each prompt of a request is: the customer's, or the built-in one.
+
+Everything is found, judged and rendered before the call begins, so that no call waits for a disk, a
+speech engine or a complaint about a format.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ivrcore.events import Prompt
+from ivrcore.request import CalleeMedia, CallbackRequest
+from media.errors import MediaFileError, MediaFormatError
+from media.prompt import BuiltinPrompt, builtin
+from media.rendered import content_key, rendered_once
+from media.tone import render, ringback
+from media.wav import validate, write_alaw
+from sip.leg import Sound
+
+
+@dataclass(frozen=True)
+class PromptFiles:
+    """The customer's own files; None takes the built-in prompt where there is one."""
+
+    pre_voice: Path | None = None
+    wait_voice: Path | None = None
+    record_hint: Path | None = None
+    last_minute: Path | None = None
+
+
+_BUILTIN = {
+    Prompt.PRE_VOICE: BuiltinPrompt.PRE_VOICE,
+    Prompt.WAIT_VOICE: BuiltinPrompt.WAIT_VOICE,
+    Prompt.RECORD_HINT: BuiltinPrompt.RECORD_HINT,
+    Prompt.LAST_MINUTE: BuiltinPrompt.LAST_MIN_VOICE,
+}
+
+
+def sounds_for(
+    request: CallbackRequest, files: PromptFiles, cache_dir: Path, *, ringback_country: str = "CN"
+) -> Mapping[Prompt, Sound]:
+    """A sound for every prompt the request can ask for.
+
+    Raises:
+        MediaFormatError, MediaFileError: a file breaks the service's format; the text names prompt and property.
+        SpeechError: a built-in prompt cannot be rendered.
+    """
+    own = {
+        Prompt.PRE_VOICE: files.pre_voice,
+        Prompt.WAIT_VOICE: files.wait_voice,
+        Prompt.RECORD_HINT: files.record_hint,
+        Prompt.LAST_MINUTE: files.last_minute,
+    }
+    needed = {
+        Prompt.PRE_VOICE: request.play_pre_voice,
+        Prompt.WAIT_VOICE: request.wait_voice,
+        Prompt.RECORD_HINT: request.record_hint,
+        Prompt.LAST_MINUTE: request.max_duration_min > 0,
+    }
+    sounds: dict[Prompt, Sound] = {}
+    for prompt, is_needed in needed.items():
+        if not is_needed:
+            continue
+        path = own[prompt]
+        if path is None:
+            path = builtin(_BUILTIN[prompt], cache_dir)
+        else:
+            _check(prompt, path)
+        sounds[prompt] = Sound(path, loop=prompt is Prompt.WAIT_VOICE)
+    if request.callee_media is CalleeMedia.ALL:
+        sounds[Prompt.RINGBACK] = Sound(_ringback(ringback_country, cache_dir), loop=True)
+    return sounds
+
+
+def _check(prompt: Prompt, path: Path) -> None:
+    try:
+        validate(path)
+    except MediaFormatError as error:
+        raise MediaFormatError(f"{prompt.value}: {error}") from error
+    except MediaFileError as error:
+        raise MediaFileError(f"{prompt.value}: {error}") from error
+
+
+def _ringback(country: str, cache_dir: Path) -> Path:
+    """One whole cadence, so that its loop is the endless tone."""
+    tone = ringback(country)
+    cadence_ms = round(sum(segment.on_ms + segment.off_ms for segment in tone.segments))
+    key = content_key("ringback", country, cadence_ms, tone.level_dbm0)
+    return rendered_once(cache_dir / f"{key}.wav", lambda to: write_alaw(to, render(tone, cadence_ms)))

@@ -1,0 +1,101 @@
+"""A call's history in a person's words, one line an entry."""
+
+from ivrcore.cdr import CallRecord, Entry
+from ivrcore.commands import (
+    CloseCall,
+    Dial,
+    FinishRecording,
+    HangUp,
+    OpenBridge,
+    PassEarlyMedia,
+    Play,
+    StartRecording,
+    Stop,
+)
+from ivrcore.events import (
+    CaptureFailed,
+    DigitReceived,
+    EarlyMediaStarted,
+    FailureAnnounced,
+    LegAnswered,
+    LegHungUp,
+    LegRang,
+    PromptEnded,
+    PromptFailed,
+    StopOrdered,
+    Timer,
+    TimerExpired,
+)
+from sip.cause import HangupCause
+
+
+def describe(entry: Entry) -> str | None:
+    """What happened, None for what only a developer wants to know. Never shows a digit."""
+    match entry.what:
+        case Dial(party, cue):
+            return f"{party.value} is called" + (f", {cue.value} ready for the answer" if cue else "")
+        case LegRang(party):
+            return f"{party.value} rings"
+        case EarlyMediaStarted(party):
+            return f"{party.value} sends early media"
+        case FailureAnnounced(party):
+            return f"{party.value} announces a failure"
+        case LegAnswered(party):
+            return f"{party.value} answered"
+        case Play(party, prompt):
+            return f"{prompt.value} starts for {party.value}"
+        case Stop(party, prompt):
+            return f"{prompt.value} stops for {party.value}"
+        case PromptEnded(party, prompt):
+            return f"{prompt.value} ended for {party.value}"
+        case PromptFailed(party, prompt):
+            return f"{prompt.value} could not be played to {party.value}"
+        case PassEarlyMedia():
+            return "A hears B's early media"
+        case OpenBridge():
+            return "A and B hear each other"
+        case StartRecording():
+            return "recording starts"
+        case FinishRecording(keep):
+            return "recording ends" if keep else "recording is dropped"
+        case CaptureFailed():
+            return "recording failed"
+        case TimerExpired(Timer.LIMIT):
+            return "the time is up"
+        case TimerExpired(Timer.WARNING):
+            return "one minute is left"
+        case TimerExpired(Timer.RING):
+            return "ringing timed out"
+        case DigitReceived(party):
+            return f"{party.value} pressed a key"
+        case StopOrdered():
+            return "the call is stopped from outside"
+        case HangUp(party):
+            return f"{party.value} is hung up"
+        case LegHungUp(party, _, by_remote):
+            return f"{party.value} hung up" if by_remote else f"{party.value} is released"
+        case CloseCall(verdict):
+            return f"the call is over, stateCode {verdict.state_code}"
+    return None
+
+
+def explain_failure(record: CallRecord) -> str:
+    """Why nobody could talk, in one line: the party, the network's word, and what to look at."""
+    party, leg = ("B", record.b) if record.a.answered_at_s is not None else ("A", record.a)
+    number = leg.number
+    if record.verdict.ended_by is not None:
+        return f"{record.verdict.ended_by.value} gave up before B answered"
+    if leg.q850 == 0 or leg.ended_at_s is None:
+        return f"{party} ({number}) was not reached"
+    meaning = HangupCause(leg.q850).meaning
+    hint = {
+        401: ": the trunk refused the user or password",
+        403: ": the trunk or the party forbids the call",
+        407: ": the trunk refused the user or password",
+        408: ": nothing answered there; is the trunk up, and its address right?",
+        503: ": is the trunk up, and has the engine a free call?",
+    }.get(leg.sip_status, "")
+    status = f"SIP {leg.sip_status}, " if leg.sip_status else ""
+    if record.verdict.state_code == 8003 or record.verdict.state_code == 8101:
+        return f"{party} ({number}) did not answer in time"
+    return f"{party} ({number}) failed: {status}Q.850 {leg.q850} {meaning}{hint}"
