@@ -86,6 +86,13 @@ def test_missing_pad_byte_after_odd_audio_is_no_lie(riff_bytes: int) -> None:
     assert layout.lies == ()
 
 
+@pytest.mark.parametrize("wrong_by", [-2, 2])
+def test_riff_size_wrong_by_more_than_a_pad_byte_is_a_lie(wrong_by: int) -> None:
+    layout = located(wave(chunk(b"fmt ", FMT), chunk(b"data", AUDIO), declared=136 + wrong_by))
+    assert layout.data_bytes == 100
+    assert layout.lies == (f"RIFF size in the header is {136 + wrong_by} bytes, must be 136 bytes",)
+
+
 def test_sizes_of_zero_mean_audio_to_the_end_of_the_file() -> None:
     layout = located(wave(chunk(b"fmt ", FMT), chunk(b"data", AUDIO, declared=0), declared=0))
     assert layout.data_bytes == 100
