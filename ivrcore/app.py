@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 from twisted.internet import reactor as global_reactor
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -26,10 +27,23 @@ from ivrcore.runner import CallRunner
 from ivrcore.sounds import PromptFiles, sounds_for
 from sip.endpoint import EndpointSettings, EngineLimits
 from sip.pjsua.endpoint import PjsuaEndpoint
-from sip.reactor import Reactor
+from sip.reactor import RunningReactor
 from sip.trunk import Trunk
 
 log = logging.getLogger("ivrcore.app")
+
+
+class AppReactor(RunningReactor, Protocol):
+    """What the application uses of the global reactor."""
+
+    def callWhenRunning(self, callable: Callable[..., object], /) -> object:  # noqa: A002, N802
+        """Call it as soon as the reactor runs."""
+
+    def getThreadPool(self) -> object:  # noqa: N802
+        """The pool for work that waits for the disk."""
+
+    def spawnProcess(self, *arguments: object, **options: object) -> object:  # noqa: N802
+        """Start a child process."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,7 @@ class Settings:
 class Application:
     """A running core: take calls with `call`, end with `close`."""
 
-    def __init__(self, settings: Settings, reactor: Reactor) -> None:
+    def __init__(self, settings: Settings, reactor: AppReactor) -> None:
         """Finish what a crash left, then start the endpoint.
 
         Raises:
@@ -143,7 +157,7 @@ class Application:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *arguments)
 
 
-def run(task: Callable[[Reactor], "Deferred[int]"], interrupted: Callable[[], None]) -> int:
+def run(task: Callable[[AppReactor], "Deferred[int]"], interrupted: Callable[[], None]) -> int:
     """Run a task on the global reactor and return its exit status.
 
     Args:
@@ -153,7 +167,7 @@ def run(task: Callable[[Reactor], "Deferred[int]"], interrupted: Callable[[], No
     Raises:
         Exception: whatever the task failed with.
     """
-    reactor: Reactor = global_reactor  # type: ignore[assignment]
+    reactor: AppReactor = global_reactor  # type: ignore[assignment]
     outcome: list[int | Failure] = []
 
     def done(result: int | Failure) -> None:

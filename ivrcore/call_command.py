@@ -7,13 +7,12 @@ from pathlib import Path
 from rich.console import Console
 from twisted.internet.defer import Deferred
 
-from ivrcore.app import Application, Settings, run
+from ivrcore.app import Application, AppReactor, Settings, run
 from ivrcore.cdr import CallRecord, Entry, RecordingRecord
 from ivrcore.request import CallbackRequest, RequestError
 from ivrcore.sounds import PromptFiles
 from ivrcore.timeline import describe, explain_failure
 from sip.endpoint import EndpointSettings
-from sip.reactor import Reactor
 from sip.trunk import Trunk
 
 
@@ -65,7 +64,7 @@ def run_call(options: CallOptions) -> int:
     console = Console(stderr=True, highlight=False)
     box: list[Application] = []
 
-    def task(reactor: Reactor) -> "Deferred[int]":
+    def task(reactor: AppReactor) -> "Deferred[int]":
         application = Application(settings, reactor)
         box.append(application)
         for session, recording in application.recovered:

@@ -8,9 +8,8 @@ least talk worth recording, and the guard of a release.
 import time
 from collections.abc import Callable
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
-
 from ivrcore.events import Timer
+from sip.reactor import DelayedCall, ReactorTime
 
 REAL_TIME = frozenset({Timer.DRAIN, Timer.MINIMUM_TALK, Timer.RELEASE})
 
@@ -20,7 +19,7 @@ class FlowClock:
 
     def __init__(
         self,
-        reactor: IReactorTime,
+        reactor: ReactorTime,
         scale: float = 1.0,
         *,
         monotonic: Callable[[], float] = time.monotonic,
@@ -34,7 +33,7 @@ class FlowClock:
         self.monotonic = monotonic
         self.utc = utc
 
-    def after(self, timer: Timer, delay_ms: int, act: Callable[[], None]) -> IDelayedCall:
+    def after(self, timer: Timer, delay_ms: int, act: Callable[[], None]) -> DelayedCall:
         """Call `act` once, `delay_ms` of the timer's time from now."""
         scale = 1.0 if timer in REAL_TIME else self.scale
         return self._reactor.callLater(delay_ms / 1000 / scale, act)

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Mapping
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 
 from ivrcore.cdr import CallRecord, Entry, RecordingRecord, fold
 from ivrcore.clock import FlowClock
@@ -59,6 +58,7 @@ from sip import events as sip_events
 from sip.bridge import Bridge
 from sip.endpoint import Endpoint
 from sip.leg import Cue, Leg, Sound
+from sip.reactor import DelayedCall
 from sip.trunk import Trunk
 
 log = logging.getLogger("ivrcore.call")
@@ -100,7 +100,7 @@ class CallRunner:
         self._state: callback.State | None = None
         self._legs: dict[Party, Leg] = {}
         self._bridge: Bridge | None = None
-        self._timers: dict[Timer, IDelayedCall] = {}
+        self._timers: dict[Timer, DelayedCall] = {}
         self._recording: Deferred[RecordingRecord] | None = None
         self._done: Deferred[CallRecord] = Deferred()
         self._utc_offset_s = clock.utc() - clock.monotonic()

@@ -38,7 +38,7 @@ class Excuse:
 
 IGNORED: tuple[Excuse, ...] = (
     Excuse(ALIVE, LegRang, "ringing repeats, and a party that answered rings no more"),
-    Excuse(ALIVE, FailureAnnounced, "only B's announcement matters, and only while B is called"),
+    Excuse(ALIVE, FailureAnnounced, "an announcement matters only while that party is called"),
     Excuse(ALIVE, EarlyMediaStarted, "A's early media reaches nobody; B's has been noted or overtaken"),
     Excuse(ALIVE, LegAnswered, "a retransmitted 200, or a leg that was never dialled"),
     Excuse(BEFORE_B, LegHungUp, "B has not been dialled: there is no such leg"),
