@@ -16,6 +16,7 @@ from sip.events import LegId
 from sip.leg import Leg, LegListener
 from sip.pjsua.bridge import PjsuaBridge
 from sip.pjsua.call import NativeCall
+from sip.pjsua.capture import CaptureFlusher
 from sip.pjsua.engine import read_limits, silence_log
 from sip.pjsua.inbox import Inbox
 from sip.pjsua.leg import PjsuaLeg
@@ -65,6 +66,7 @@ class PjsuaEndpoint:
         self.reactor = reactor
         self.cache_dir: Path = settings.cache_dir
         self.inbox = Inbox(reactor)
+        self.flusher = CaptureFlusher(reactor)
         self._settings = settings
         self._incoming = incoming
         self._legs: dict[LegId, PjsuaLeg] = {}

@@ -32,8 +32,9 @@ from sip.events import (
 )
 from sip.leg import Cue, LegListener, Sound
 from sip.pjsua.call import NativeCall
+from sip.pjsua.capture import CaptureFlusher, open_recorder, when_closed
 from sip.pjsua.inbox import Inbox
-from sip.pjsua.sound import Player, open_recorder, when_closed
+from sip.pjsua.sound import Player
 from sip.reactor import DelayedCall, Reactor
 from sip.trunk import Trunk
 
@@ -49,6 +50,7 @@ class LegHost(Protocol):
     inbox: Inbox
     reactor: Reactor
     cache_dir: Path
+    flusher: CaptureFlusher
 
     def account_for(self, trunk: Trunk) -> pj.Account: ...
     def host(self) -> str: ...
@@ -249,6 +251,7 @@ class PjsuaLeg:
     def start_capture(self, path: Path) -> None:
         """See sip.leg.Leg."""
         self._recorder = open_recorder(path)
+        self.host.flusher.begin()
         self._capture_path = path
         self._capture_reported = False
         self._connect_recorder()
@@ -265,6 +268,7 @@ class PjsuaLeg:
         """See sip.leg.Leg."""
         recorder, self._recorder = self._recorder, None
         if recorder is not None and self._capture_path is not None:
+            self.host.flusher.end()
             if (media := self.media) is not None:
                 with suppress(pj.Error):  # the conference port may have gone with the call
                     media.stopTransmit(recorder)
