@@ -20,7 +20,9 @@ BUILTIN = "builtin"
 
 @app.callback()
 def _main(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens, to standard error.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log what happens, to standard error.")
+    ] = False,
 ) -> None:
     """A telephony-level IVR core: calls, prompts, bridges, recordings, and proof of what was heard."""
     logging.basicConfig(
@@ -60,9 +62,9 @@ def call(
     last_minute: Annotated[str, typer.Option(help="Warning one minute before the end: a WAV file.")] = "",
     last_minute_to: Annotated[WarnedParty, typer.Option(help="Who hears the warning.")] = WarnedParty.BOTH,
     ring_timeout: Annotated[int, typer.Option(help="Seconds each party may ring.")] = 60,
-    data: Annotated[Path, typer.Option(help="Directory for recordings, captures and prepared prompts.")] = Path(
-        "ivrcore-data"
-    ),
+    data: Annotated[
+        Path, typer.Option(help="Directory for recordings, captures and prepared prompts.")
+    ] = Path("ivrcore-data"),
     clock_scale: Annotated[float, typer.Option(help="Let the customer's minutes pass faster.")] = 1.0,
     trace: Annotated[Path | None, typer.Option(help="Write SIP messages and the stack's log here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the end-of-call record as JSON.")] = False,

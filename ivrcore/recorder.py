@@ -85,8 +85,10 @@ class Recorder:
 
     def end(self, *, keep: bool, reason: str = "") -> "Deferred[RecordingRecord]":
         """Stop the captures; make the file, or drop it for `reason`. Never fails: a failure is a reason."""
-        stopped = succeed(None) if self._legs is None else gatherResults(
-            [maybeDeferred(leg.stop_capture) for leg in self._legs]
+        stopped = (
+            succeed(None)
+            if self._legs is None
+            else gatherResults([maybeDeferred(leg.stop_capture) for leg in self._legs])
         )
 
         def settle(_: object) -> "Deferred[object]":

@@ -180,7 +180,9 @@ class CallRunner:
             if party is Party.A
             else (request.callee, request.display_callee)
         )
-        leg = self._endpoint.new_leg(f"{self._session}-{party.value}", lambda event: self._heard(party, event))
+        leg = self._endpoint.new_leg(
+            f"{self._session}-{party.value}", lambda event: self._heard(party, event)
+        )
         self._legs[party] = leg
         cue = None if at_answer is None else Cue(_playback(at_answer), self._sounds[at_answer])
         leg.dial(self._trunk, called, display=display, at_answer=cue)

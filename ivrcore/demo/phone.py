@@ -32,7 +32,15 @@ class Phone(ProcessProtocol):
         Raises (by the Deferred):
             SipError: the softphone ended before it was ready; the text is its own.
         """
-        arguments = [sys.executable, "-m", "sip.softphone", "--script", script.to_json(), "--cache", str(cache)]
+        arguments = [
+            sys.executable,
+            "-m",
+            "sip.softphone",
+            "--script",
+            script.to_json(),
+            "--cache",
+            str(cache),
+        ]
         if trace is not None:
             arguments += ["--trace", str(trace)]
         reactor.spawnProcess(self, sys.executable, arguments, env=None)
@@ -74,5 +82,3 @@ class Phone(ProcessProtocol):
             text = self._complaint.decode(errors="replace").strip().splitlines() or ["no word"]
             self.address.errback(SipError(f"softphone {self.name} did not start: {text[-1]}"))
         self._ended.callback(None)
-
-

@@ -1,11 +1,11 @@
 """Runs the demo: phones, call, judgement, picture, summary.
 
-    phones (child processes) <-- SIP and RTP on loopback --> the core in this process
-            |                                                     |
-       heard-a.wav, heard-b.wav, reports                 history, record, recording
-            `------------------> fingerprints, judge <------------'
-                                      |
-                        summary.json, timeline.png, exit status
+phones (child processes) <-- SIP and RTP on loopback --> the core in this process
+        |                                                     |
+   heard-a.wav, heard-b.wav, reports                 history, record, recording
+        `------------------> fingerprints, judge <------------'
+                                  |
+                    summary.json, timeline.png, exit status
 """
 
 import json
@@ -244,5 +244,3 @@ def _stretch(stretch: Heard) -> dict[str, object]:
         "level_db": round(stretch.level_db, 1),
         "whole": stretch.whole,
     }
-
-

@@ -59,15 +59,9 @@ def make_talk(directory: Path) -> Sounds:
 
 def phone_a(sounds: Sounds, hear: Path) -> Script:
     """A rings, answers and talks until it is hung up."""
-    return Script(
-        ring_after_s=A_RINGS_S, answer_after_s=A_ANSWERS_S, talk=str(sounds.talk_a), hear=str(hear)
-    )
+    return Script(ring_after_s=A_RINGS_S, answer_after_s=A_ANSWERS_S, talk=str(sounds.talk_a), hear=str(hear))
 
 
 def phone_b(sounds: Sounds, hear: Path) -> Script:
     """B lets A wait, rings for a while, and answers."""
-    return Script(
-        ring_after_s=B_RINGS_S, answer_after_s=B_ANSWERS_S, talk=str(sounds.talk_b), hear=str(hear)
-    )
-
-
+    return Script(ring_after_s=B_RINGS_S, answer_after_s=B_ANSWERS_S, talk=str(sounds.talk_b), hear=str(hear))
