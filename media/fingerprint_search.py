@@ -1,11 +1,14 @@
 """Where in a long recording a known signal may be: coarse search by whitened cross-correlation.
 
-Both sides are flattened in short-time frequency (loud bins are pressed down), so that neither the low frequencies
-of speech nor a louder signal on top decide alone. The signal is cut into pieces of about a second, and each piece is
-correlated with the whole recording by FFT: an offset is proposed where a correlation stands out of its own noise.
+Both sides are flattened in short-time frequency (loud bins are pressed down), so that neither the low
+frequencies of speech nor a louder signal on top decide alone. The signal is cut into pieces of about a
+second, and each piece is correlated with the whole recording by FFT: an offset is proposed where a
+correlation stands out of its own noise.
 
 A proposal is no verdict: media.fingerprint_track weighs the evidence frame by frame.
 """
+
+import itertools
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +26,7 @@ PROPOSAL_SIGMAS = 6.5
 """Noise of 480 000 lags (a minute) and 80 pieces stays under 6.4 sigma nine times out of ten."""
 
 MOST_PROPOSALS = 40
-"""Offsets proposed for one piece; a prompt repeated more often than this within one recording is not foreseen."""
+"""Offsets proposed for one piece: the most repetitions of one prompt in a recording that are foreseen."""
 
 _FFT_SAMPLES = 32768
 _STEP_SAMPLES = _FFT_SAMPLES - PIECE_SAMPLES
@@ -67,7 +70,8 @@ class Searcher:
     def __init__(self, heard: Float32 | Float64 | Pcm16) -> None:
         flat = flatten(heard)
         n_blocks = max(1, -(-(flat.size + PIECE_SAMPLES) // _STEP_SAMPLES))
-        # A piece of silence in front, so that a signal cut at its beginning can be found at a negative offset.
+        # A piece of silence in front, so that a signal cut at its beginning can be found at a negative
+        # offset.
         padded = np.zeros(n_blocks * _STEP_SAMPLES + PIECE_SAMPLES, dtype=np.float32)
         padded[PIECE_SAMPLES : PIECE_SAMPLES + flat.size] = flat
         blocks = np.lib.stride_tricks.sliding_window_view(padded, _FFT_SAMPLES)[::_STEP_SAMPLES]
@@ -76,6 +80,7 @@ class Searcher:
         self._kept = np.flatnonzero(energy > 1e-6 * max(float(energy.max()), 1e-12))
         self._spectra = np.fft.rfft(blocks[self._kept], axis=1)
         self._running = np.concatenate(([0.0], np.cumsum(padded.astype(np.float64) ** 2)))
+        self._scales: dict[int, Float32] = {}
         self._floor = _QUIET_SHARE * self._running[-1] / max(flat.size, 1)
 
     def correlation(self, piece: Float32) -> Float32:
@@ -86,12 +91,21 @@ class Searcher:
         """
         product = self._spectra * np.conj(np.fft.rfft(piece, _FFT_SAMPLES))
         raw = np.fft.irfft(product, _FFT_SAMPLES, axis=1)[:, :_STEP_SAMPLES]
-        places = self._kept[:, None] * _STEP_SAMPLES + np.arange(_STEP_SAMPLES)
-        last = self._running.size - 1
-        energy = self._running[np.minimum(places + piece.size, last)] - self._running[places]
-        scale = float(np.linalg.norm(piece)) * np.sqrt(energy + self._floor * piece.size)
-        quiet = energy < self._floor * piece.size
-        return np.asarray(np.where(quiet, 0.0, raw / np.maximum(scale, 1e-9)), dtype=np.float32)
+        raw *= self._scale(piece.size) / np.float32(max(float(np.linalg.norm(piece)), 1e-9))
+        return np.asarray(raw, dtype=np.float32)
+
+    def _scale(self, n_samples: int) -> Float32:
+        """One over the norm of the n_samples from each place on; 0 where it is quiet."""
+        # Pieces differ in length by a sample or two; a tenth of a second makes 5 % of the correlation at most.
+        length = max(800, round(n_samples / 800) * 800)
+        if length not in self._scales:
+            places = self._kept[:, None] * _STEP_SAMPLES + np.arange(_STEP_SAMPLES)
+            last = self._running.size - 1
+            energy = self._running[np.minimum(places + length, last)] - self._running[places]
+            quiet = energy < self._floor * length
+            scale = 1.0 / np.sqrt(np.maximum(energy + self._floor * length, 1e-9))
+            self._scales[length] = np.where(quiet, 0.0, scale).astype(np.float32)
+        return self._scales[length]
 
     def proposals(self, flat_signal: Float32) -> list[tuple[int, float, int]]:
         """Where a flattened signal may lie.
@@ -100,8 +114,8 @@ class Searcher:
             flat_signal: the audible part of a known signal, flattened, shape (n_samples,).
 
         Returns:
-            (offset, sigmas, piece_start) each: sample piece_start of the signal was met at piece_start + offset of
-            the recording, the correlation stood `sigmas` out of its noise. Best first.
+            (offset, sigmas, piece_start) each: sample piece_start of the signal was met at piece_start +
+            offset of the recording, the correlation stood `sigmas` out of its noise. Best first.
         """
         found: list[tuple[int, float, int]] = []
         n_pieces = max(1, -(-flat_signal.size // PIECE_SAMPLES))
@@ -109,7 +123,7 @@ class Searcher:
         mean_energy = float((flat_signal**2).mean())
         if self._kept.size == 0 or mean_energy == 0.0:
             return found
-        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        for start, stop in itertools.pairwise(edges):
             piece = flat_signal[start:stop]
             if float((piece**2).sum()) < 0.05 * mean_energy * piece.size:
                 continue
@@ -135,7 +149,8 @@ def _peaks(correlation: Float32) -> list[tuple[int, float, int]]:
     """The places of one piece's correlation that stand out: (row, sigmas, column), at most MOST_PROPOSALS."""
     cells = np.abs(correlation[:, : _STEP_SAMPLES // 128 * 128]).reshape(correlation.shape[0], -1, 128)
     highest = cells.max(axis=2)
-    # The expected maximum of 128 Gaussian magnitudes is 2.67 sigma; the median is deaf to the hits themselves.
+    # The expected maximum of 128 Gaussian magnitudes is 2.67 sigma; the median is deaf to the hits
+    # themselves.
     sounding = highest[highest > 1e-6]
     sigma = max(float(np.median(sounding)) / 2.67 if sounding.size else 0.0, 1e-3)
     rows, columns = np.nonzero(highest > PROPOSAL_SIGMAS * sigma)

@@ -1,51 +1,102 @@
-"""stretches"""
+"""Stretches of one known signal: its path through the recording with exact edges, levels and slips.
 
-from dataclasses import dataclass
+The path of media.fingerprint_track is right to a frame of 16 ms. Here each of its ends and joints moves to
+where the evidence on a grid of a millisecond turns; gains are fitted by least squares, pieces of one level
+are joined.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from media.fingerprint_search import Float32, flatten
+from media.fingerprint_search import flatten
 from media.fingerprint_track import (
     ENTRY_COST,
     FINE_HOP,
     GAINS_DB,
     LONGEST_SLIP_SAMPLES,
+    Float32,
     Run,
     aligned,
-    evidence,
+    clipped_evidence,
     fine_evidence,
+    proof,
     track,
 )
 from media.types import SAMPLE_RATE_HZ, Pcm16
 
-_EDGE = 100 * SAMPLE_RATE_HZ // 1000
+AUDIBLE_SHARE = 0.01
+"""A sample counts as audible from 40 dB under its signal's peak on ..."""
+
+AUDIBLE_LEAST = 16.0
+"""... and above the two smallest steps of A-law, which codec noise reaches too."""
+
+LEVEL_STEP_DB = 6.0
+"""A change of level beyond this parts a stretch in two."""
+
 SNAP_COST = 10.0
+"""Evidence (nepers) needed to believe in a cut right beside the signal's first or last audible sample."""
+
+LEAST_PROOF = 250.0
+SHORTEST_MASKED_S = 1.0
+"""Nepers and seconds a part of a signal must bring when much else sounds at once: the same voice at the same pitch,
+or two tunes on one note, are alike for up to half a second."""
+
+CLEAR_SCORE = 0.85
+SHORTEST_CLEAR_S = 0.3
+SHORTEST_WHOLE_S = 0.08
+"""A stretch that explains nearly all that is heard is believed from here on; two whistles cross for 0.2 s."""
+
+LEAST_GAIN, MOST_GAIN = 10.0 ** (-30.0 / 20.0), 10.0 ** (14.0 / 20.0)
+
+_EDGE_SAMPLES = 100 * SAMPLE_RATE_HZ // 1000
+_FADE_SAMPLES = 300 * SAMPLE_RATE_HZ // 1000
+_SHORTEST_LEVEL_SAMPLES = 150 * SAMPLE_RATE_HZ // 1000
+_LONGEST_ECHO_SAMPLES = 100 * SAMPLE_RATE_HZ // 1000
+_BLOCK_SAMPLES = 2048
+_NEAR_SAMPLES = 640
+_NEAR_SIGMAS = 7.0
+_NEAR_ROUNDS = 4
 
 
 @dataclass(frozen=True)
 class Material:
+    """A known signal, prepared: its samples, flattened samples, and the indices of its audible samples."""
+
     samples: Float32
     flat: Float32
     loop: bool
-    audible: np.ndarray  # indices
+    audible: npt.NDArray[np.intp]
 
     @classmethod
     def of(cls, pcm: Pcm16, loop: bool) -> "Material":
         samples = pcm.astype(np.float32)
-        peak = float(np.abs(samples).max(initial=0.0))
-        audible = np.flatnonzero(np.abs(samples) >= max(16.0, 0.01 * peak))
-        return cls(samples, flatten(samples), loop, audible)
-
-    @property
-    def silent(self) -> bool:
-        return self.audible.size == 0
+        magnitude = np.abs(samples)
+        least = max(AUDIBLE_LEAST, AUDIBLE_SHARE * float(magnitude.max(initial=0.0)))
+        return cls(samples, flatten(samples), loop, np.flatnonzero(magnitude >= least))
 
     def at(self, offset: int, start: int, stop: int) -> Float32:
+        """The signal as samples start..stop of the recording would hold it."""
         return aligned(self.samples, self.loop, offset, start, stop)
+
+    def apart(self, a: int, b: int) -> int:
+        """Samples between two offsets, b - a; the shorter way round for a loop."""
+        if not self.loop:
+            return b - a
+        n = self.samples.size
+        return (b - a + n // 2) % n - n // 2
+
+    def knows(self, offset: int, offsets: Sequence[int]) -> bool:
+        return any(abs(self.apart(known, offset)) <= 1 for known in offsets)
 
 
 @dataclass(frozen=True)
 class Piece:
+    """Samples start..stop of the recording hold the signal at one offset and one gain."""
+
     start: int
     stop: int
     offset: int
@@ -54,218 +105,227 @@ class Piece:
 
 @dataclass(frozen=True)
 class Stretch:
+    """One continuous presence; pieces touch, slips and steps of level lie between them."""
+
     pieces: tuple[Piece, ...]
-    evidence: float
-    score: float
-
-    def report(self, m: Material):
-        # split at level steps
-        parts: list[list[Piece]] = [[self.pieces[0]]]
-        for p in self.pieces[1:]:
-            if abs(20 * np.log10(p.gain / parts[-1][-1].gain)) > 6.0:
-                parts.append([p])
-            else:
-                parts[-1].append(p)
-        for part in parts:
-            a, b = part[0].start, part[-1].stop
-            n = m.samples.size
-            p0, p1 = a - part[0].offset, b - part[-1].offset
-            if m.loop:
-                shift = p0 // n * n
-                p0, p1 = p0 - shift, p1 - shift
-            fa, la = int(m.audible[0]), int(m.audible[-1]) + 1
-            tol = 160
-            if m.loop:
-                whole = any(p0 <= fa + q * n + tol and p1 >= la + q * n - tol for q in range(0, p1 // n + 2))
-            else:
-                whole = abs(p0 - fa) <= tol and abs(p1 - la) <= tol
-            e = sum(p.gain**2 * (p.stop - p.start) for p in part) / (b - a)
-            yield (a / 8000, b / 8000, p0 / 8000, 10 * float(np.log10(e)), whole, self.score)
 
 
-def plausible(x: Float32, m: Material, offset: int, start: int) -> bool:
-    """Whether the second from sample start of the signal really speaks for this offset."""
+def plausible(x: Float32, material: Material, offset: int, start: int) -> bool:
+    """Whether the second of the signal from its sample `start` on really speaks for this offset."""
     a = max(0, offset + start)
-    b = min(x.size, a + SAMPLE_RATE_HZ, x.size if m.loop else offset + m.samples.size)
-    if b - a < 256:
+    b = min(x.size, a + SAMPLE_RATE_HZ, x.size if material.loop else offset + material.samples.size)
+    if b - a < SAMPLE_RATE_HZ // 20:
         return False
-    e = evidence(x[a:b], m.at(offset, a, b), 10.0 ** (GAINS_DB / 20.0))
-    path = np.maximum.accumulate(0.0 * e) if False else np.clip(e, -4.0, 8.0)
-    running = np.cumsum(path, axis=0)
-    best = (running - np.minimum.accumulate(np.minimum(running, 0.0), axis=0)).max()
-    return float(best) > 0.6 * ENTRY_COST
+    scores = clipped_evidence(x[a:b], material.at(offset, a, b), 10.0 ** (GAINS_DB / 20.0))
+    running = np.cumsum(scores, axis=0)
+    rise = running - np.minimum.accumulate(np.minimum(running, 0.0), axis=0)
+    return float(rise.max()) > 0.6 * ENTRY_COST
 
 
-def find_stretches(x: Float32, m: Material, offsets: list[int]) -> list[Stretch]:
-    for _ in range(4):
-        runs = track(x, m.samples, m.loop, offsets)
-        extra = _near_offsets(x, m, runs, offsets)
-        if not extra:
+def find_stretches(x: Float32, material: Material, offsets: Sequence[int]) -> list[Stretch]:
+    """All stretches of one signal.
+
+    Args:
+        x: the recording without the other signals, shape (n_samples,).
+        material: the signal.
+        offsets: where it may lie; slips beside these are looked for here.
+
+    Returns:
+        In order of time, not overlapping.
+    """
+    tried = list(offsets)
+    runs = track(x, material.samples, material.loop, tried)
+    for _ in range(_NEAR_ROUNDS):
+        extra = [o for run in runs for o in _slipped_offsets(x, material, run)]
+        fresh: list[int] = []
+        for offset in extra:
+            if not material.knows(offset, tried + fresh):
+                fresh.append(offset)
+        if not fresh:
             break
-        offsets.extend(extra)
+        tried = sorted({run.offset for run in runs} | set(fresh))
+        runs = track(x, material.samples, material.loop, tried)
     groups: list[list[Run]] = []
     for run in runs:
-        if groups and run.start == groups[-1][-1].stop and _slip(groups[-1][-1].offset, run.offset, m):
+        last = groups[-1][-1] if groups else None
+        if (
+            last is not None
+            and run.start == last.stop
+            and abs(material.apart(last.offset, run.offset)) <= LONGEST_SLIP_SAMPLES
+        ):
             groups[-1].append(run)
         else:
             groups.append([run])
-    out = []
-    for i, g in enumerate(groups):
-        low = groups[i - 1][-1].stop if i else 0
-        high = groups[i + 1][0].start if i + 1 < len(groups) else x.size
-        s = _refine(x, m, g, low, high)
-        if s:
-            out.append(s)
+    stretches: list[Stretch] = []
+    for i, group in enumerate(groups):
+        lowest = stretches[-1].pieces[-1].stop if stretches else 0
+        highest = groups[i + 1][0].start if i + 1 < len(groups) else x.size
+        pieces = _refined(x, material, group, lowest, highest)
+        if pieces and _believable(x, material, pieces):
+            stretches.append(Stretch(tuple(pieces)))
+    return stretches
+
+
+def model_of(stretches: Sequence[Stretch], material: Material, n_samples: int) -> Float32:
+    """What the stretches put into the recording, shape (n_samples,)."""
+    out = np.zeros(n_samples, dtype=np.float32)
+    for stretch in stretches:
+        for piece in stretch.pieces:
+            own = material.at(piece.offset, piece.start, piece.stop)
+            out[piece.start : piece.stop] += np.float32(piece.gain) * own
     return out
 
 
-def _slip(a: int, b: int, m: Material) -> bool:
-    d = abs(a - b)
-    if m.loop:
-        d = min(d % m.samples.size, -d % m.samples.size)
-    return d <= LONGEST_SLIP_SAMPLES
+def _believable(x: Float32, material: Material, pieces: list[Piece]) -> bool:
+    """Whether a stretch is more than a likeness: much evidence over many bands, or hardly anything beside it."""
+    if not all(LEAST_GAIN < piece.gain < MOST_GAIN for piece in pieces):
+        return False
+    start, stop = pieces[0].start, pieces[-1].stop
+    own = np.concatenate([np.float32(p.gain) * material.at(p.offset, p.start, p.stop) for p in pieces])
+    heard = x[start:stop]
+    norms = float(np.linalg.norm(own)) * float(np.linalg.norm(heard))
+    score = float(np.dot(own, heard)) / max(norms, 1e-9)
+    missing_s = (material.audible[-1] + 1 - material.audible[0] - (stop - start)) / SAMPLE_RATE_HZ
+    whole = not material.loop and missing_s < SHORTEST_WHOLE_S / 2
+    length_s = (stop - start) / SAMPLE_RATE_HZ
+    if score >= CLEAR_SCORE:
+        return length_s >= (SHORTEST_WHOLE_S if whole else SHORTEST_CLEAR_S)
+    return length_s >= (SHORTEST_CLEAR_S if whole else SHORTEST_MASKED_S) and proof(heard, own) >= LEAST_PROOF
 
 
-def _near_offsets(x, m, runs, offsets):
-    out = []
-    B, W = 2048, 640
-    for run in runs:
-        a0, b0 = max(0, run.start - 4000), min(x.size, run.stop + 4000)
-        fx = flatten(x[max(0, a0 - W) : b0 + W])
-        left = a0 - max(0, a0 - W)
-        fs = flatten(m.at(run.offset, a0, b0))
-        for a in range(0, fs.size - B + 1, B // 2):
-            seg = fs[a : a + B]
-            h = np.zeros(B + 2 * W, dtype=np.float32)
-            lo = a + left - W
-            src = fx[max(0, lo) : lo + B + 2 * W]
-            h[max(0, -lo) : max(0, -lo) + src.size] = src
-            n = 4096
-            c = np.fft.irfft(np.fft.rfft(h, n) * np.conj(np.fft.rfft(seg, n)), n)[: 2 * W + 1]
-            e = np.linalg.norm(seg)
-            if e < 1e-6:
-                continue
-            k = int(np.abs(c).argmax())
-            z = abs(c[k]) / (np.median(np.abs(c)) / 0.6745 + 1e-9)
-            if k - W and abs(k - W) > 1 and z > 7:
-                o = run.offset + k - W
-                if m.loop:
-                    o %= m.samples.size
-                if all((abs(o - q) > 1) for q in offsets + out):
-                    out.append(o)
+def _without_echoes(pieces: list[Piece]) -> list[Piece]:
+    """Pieces without the short ones between two of one offset: there, concealment repeated a few packets."""
+    out: list[Piece] = []
+    for piece in pieces:
+        short = len(out) > 1 and out[-1].stop - out[-1].start <= _LONGEST_ECHO_SAMPLES
+        if short and out[-2].offset == piece.offset != out[-1].offset:
+            out.pop()
+            out[-1] = replace(out[-1], stop=piece.start)
+        out.append(piece)
     return out
 
 
-def _gain(x, m, p):
-    s = m.at(p.offset, p.start, p.stop)
-    den = float((s.astype(np.float64) ** 2).sum())
-    if den <= 0:
-        return p.gain
-    return max(float(x[p.start : p.stop].astype(np.float64) @ s) / den, 1e-3)
+def _slipped_offsets(x: Float32, material: Material, run: Run) -> list[int]:
+    """Offsets up to 80 ms beside a run's at which a quarter second in or near it fits better."""
+    start, stop = max(0, run.start - 4000), min(x.size, run.stop + 4000)
+    n_blocks = (stop - start - _BLOCK_SAMPLES) // (_BLOCK_SAMPLES // 2) + 1
+    if n_blocks < 1:
+        return []
+    own = flatten(material.at(run.offset, start, stop))
+    wide = np.zeros(stop - start + 2 * _NEAR_SAMPLES, dtype=np.float32)
+    first, last = max(0, start - _NEAR_SAMPLES), min(x.size, stop + _NEAR_SAMPLES)
+    wide[first - start + _NEAR_SAMPLES : last - start + _NEAR_SAMPLES] = x[first:last]
+    flat = flatten(wide)
+    step = _BLOCK_SAMPLES // 2
+    pieces = np.lib.stride_tricks.sliding_window_view(own, _BLOCK_SAMPLES)[::step]
+    places = np.lib.stride_tricks.sliding_window_view(flat, _BLOCK_SAMPLES + 2 * _NEAR_SAMPLES)[::step]
+    size = 2 * _BLOCK_SAMPLES
+    product = np.fft.rfft(places, size, axis=1) * np.conj(np.fft.rfft(pieces, size, axis=1))
+    lags = np.abs(np.fft.irfft(product, size, axis=1)[:, : 2 * _NEAR_SAMPLES + 1])
+    top = lags.argmax(axis=1)
+    sigma = np.median(lags, axis=1) / 0.6745
+    strong = lags[np.arange(lags.shape[0]), top] > _NEAR_SIGMAS * np.maximum(sigma, 1e-6)
+    moved = sorted({int(lag) for lag in top[strong] - _NEAR_SAMPLES if abs(int(lag)) > 1})
+    offsets = [run.offset + lag for lag in moved]
+    return [offset % material.samples.size for offset in offsets] if material.loop else offsets
 
 
-def _refine(x, m, group, low, high):
-    pieces = [Piece(r.start, r.stop, r.offset, r.gain) for r in group]
-    # inner
-    first = _edge(x, m, pieces[0], low, +1)
-    last = _edge(x, m, pieces[-1], high, -1)
-    pieces[0] = Piece(first, pieces[0].stop, pieces[0].offset, pieces[0].gain)
-    pieces[-1] = Piece(pieces[-1].start, last, pieces[-1].offset, pieces[-1].gain)
+def _refined(x: Float32, material: Material, group: list[Run], lowest: int, highest: int) -> list[Piece]:
+    """The pieces of one group of runs, with edges and joints moved to where the evidence turns."""
+    pieces = [Piece(run.start, min(run.stop, x.size), run.offset, run.gain) for run in group]
+    pieces[0] = replace(pieces[0], start=_edge(x, material, pieces[0], lowest, beginning=True))
+    pieces[-1] = replace(pieces[-1], stop=_edge(x, material, pieces[-1], highest, beginning=False))
     for i in range(len(pieces) - 1):
-        p, q = pieces[i], pieces[i + 1]
-        a, b = max(p.start, p.stop - 800), min(q.stop, q.start + 800)
-        if b - a < 64:
-            continue
-        l1 = fine_evidence(x[a:b], m.at(p.offset, a, b), p.gain)
-        l2 = fine_evidence(x[a:b], m.at(q.offset, a, b), q.gain)
-        c = np.concatenate(([0.0], np.cumsum(l1 - l2)))
-        e = a + int(c.argmax()) * FINE_HOP - FINE_HOP // 2
-        e = min(max(e, a), b)
-        pieces[i] = Piece(p.start, e, p.offset, p.gain)
-        pieces[i + 1] = Piece(e, q.stop, q.offset, q.gain)
-    pieces = [p for p in pieces if p.stop > p.start]
-    if not pieces:
-        return None
-    pieces = [Piece(p.start, p.stop, p.offset, _gain(x, m, p)) for p in pieces]
-    pieces = _merge(x, m, pieces)
-    s = np.concatenate([p.gain * m.at(p.offset, p.start, p.stop) for p in pieces]).astype(np.float64)
-    y = x[pieces[0].start : pieces[-1].stop].astype(np.float64)
-    score = float(y @ s / max(np.linalg.norm(y) * np.linalg.norm(s), 1e-9))
-    return Stretch(tuple(pieces), sum(r.evidence for r in group), score)
+        joint = _joint(x, material, pieces[i], pieces[i + 1])
+        pieces[i] = replace(pieces[i], stop=joint)
+        pieces[i + 1] = replace(pieces[i + 1], start=joint)
+    pieces = _without_echoes([piece for piece in pieces if piece.stop > piece.start])
+    return _levelled(x, material, [replace(piece, gain=_gain(x, material, piece)) for piece in pieces])
 
 
-def _merge(x, m, pieces):
+def _gain(x: Float32, material: Material, piece: Piece) -> float:
+    """Least squares over the piece; kept as it was where the signal pauses."""
+    own = material.at(piece.offset, piece.start, piece.stop).astype(np.float64)
+    energy = float(own @ own)
+    if energy < AUDIBLE_LEAST**2 * own.size / 4.0:
+        return piece.gain
+    return max(float(x[piece.start : piece.stop].astype(np.float64) @ own) / energy, 1e-3)
+
+
+def _levelled(x: Float32, material: Material, pieces: list[Piece]) -> list[Piece]:
+    """Pieces of one offset and nearly one level joined, the nearest first; short ones join in any case."""
     while True:
-        best = None
-        for i in range(len(pieces) - 1):
-            p, q = pieces[i], pieces[i + 1]
-            if p.offset != q.offset:
-                continue
-            d = abs(20 * np.log10(p.gain / q.gain))
-            if min(p.stop - p.start, q.stop - q.start) < 1200:
-                d = 0.0
-            if d <= 6.0 and (best is None or d < best[0]):
-                best = (d, i)
-        if best is None:
+        steps = [
+            (_step_db(left, right), i)
+            for i, (left, right) in enumerate(itertools.pairwise(pieces))
+            if left.offset == right.offset
+        ]
+        steps = [step for step in steps if step[0] <= LEVEL_STEP_DB]
+        if not steps:
             return pieces
-        i = best[1]
-        j = Piece(pieces[i].start, pieces[i + 1].stop, pieces[i].offset, pieces[i].gain)
-        pieces[i : i + 2] = [Piece(j.start, j.stop, j.offset, _gain(x, m, j))]
+        i = min(steps)[1]
+        longer = max(pieces[i : i + 2], key=lambda piece: piece.stop - piece.start)
+        joined = replace(longer, start=pieces[i].start, stop=pieces[i + 1].stop)
+        pieces = [*pieces[:i], replace(joined, gain=_gain(x, material, joined)), *pieces[i + 2 :]]
 
 
-def _edge(x, m, p, limit, side):
-    n = m.samples.size
-    at = p.start if side > 0 else p.stop
-    fa, la = int(m.audible[0]), int(m.audible[-1]) + 1
-    nat = p.offset + (fa if side > 0 else la)
-    if m.loop:
-        nat += round((at - nat) / n) * n
-    mid = (p.start + p.stop) // 2
-    reach = _EDGE
-    if abs(nat - at) < 2400:
-        reach = max(_EDGE, abs(nat - at) + 80)
-    a, b = at - reach, at + reach
-    if side > 0:
-        a, b = max(a, limit, 0), min(b, mid)
-    else:
-        a, b = max(a, mid), min(b, limit, x.size)
-    if b - a >= 64:
-        l = fine_evidence(x[a:b], m.at(p.offset, a, b), p.gain)
-        c = np.concatenate(([0.0], np.cumsum(l)))
-        value = c[-1] - c if side > 0 else c
-        i = int(value.argmax())
-        e = min(max(a + i * FINE_HOP - FINE_HOP // 2, a), b)
-        if a - 8 <= nat <= b + 8:
-            j = int(np.clip(round((nat - a) / FINE_HOP), 0, value.size - 1))
-            if value[i] - value[j] < SNAP_COST:
-                e = nat
-    else:
-        e = at
-    e = min(max(e, 0), x.size)
-    # to audible
-    pos = e - p.offset
-    base = pos // n * n if m.loop else 0
-    pos -= base
-    if side > 0:
-        i = int(np.searchsorted(m.audible, pos))
-        if i < m.audible.size:
-            pos = int(m.audible[i])
-        elif m.loop:
-            pos = n + int(m.audible[0])
-    else:
-        i = int(np.searchsorted(m.audible, pos)) - 1
-        if i >= 0:
-            pos = int(m.audible[i]) + 1
-        elif m.loop:
-            pos = int(m.audible[-1]) + 1 - n
-    return pos + base + p.offset
+def _step_db(left: Piece, right: Piece) -> float:
+    if min(left.stop - left.start, right.stop - right.start) < _SHORTEST_LEVEL_SAMPLES:
+        return 0.0
+    return abs(20.0 * float(np.log10(left.gain / right.gain)))
 
 
-def model_of(stretches, m, n):
-    out = np.zeros(n, dtype=np.float32)
-    for st in stretches:
-        for p in st.pieces:
-            a, b = max(0, p.start), min(n, p.stop)
-            if b > a:
-                out[a:b] += np.float32(p.gain) * m.at(p.offset, a, b)
-    return out
+def _joint(x: Float32, material: Material, left: Piece, right: Piece) -> int:
+    """Where one offset or gain gives way to the next."""
+    a = max(left.start, left.stop - 2 * _EDGE_SAMPLES, 0)
+    b = min(right.stop, right.start + 2 * _EDGE_SAMPLES, x.size)
+    if b - a < 8 * FINE_HOP:
+        return left.stop
+    before = fine_evidence(x[a:b], material.at(left.offset, a, b), left.gain)
+    after = fine_evidence(x[a:b], material.at(right.offset, a, b), right.gain)
+    turn = int(np.cumsum(np.append(0.0, before - after)).argmax())
+    return min(max(a + turn * FINE_HOP - FINE_HOP // 2, left.start), right.stop)
+
+
+def _edge(x: Float32, material: Material, piece: Piece, limit: int, beginning: bool) -> int:
+    """Where a stretch begins or ends, at an audible sample of the signal and inside the recording.
+
+    The evidence summed from within the piece outwards is largest at the edge. The signal's own end is
+    believed unless the evidence there is clearly less: a fade is too quiet to prove itself.
+    """
+    at = piece.start if beginning else piece.stop
+    natural = piece.offset + int(material.audible[0] if beginning else material.audible[-1] + 1)
+    if material.loop:
+        natural += round((at - natural) / material.samples.size) * material.samples.size
+    reach = abs(natural - at) + FINE_HOP if abs(natural - at) < _FADE_SAMPLES else 0
+    middle = (piece.start + piece.stop) // 2
+    a = at - max(reach, _EDGE_SAMPLES)
+    b = at + max(reach, _EDGE_SAMPLES)
+    a, b = (max(a, limit, 0), min(b, middle)) if beginning else (max(a, middle), min(b, limit, x.size))
+    edge = at
+    if b - a >= 8 * FINE_HOP:
+        running = np.cumsum(
+            np.append(0.0, fine_evidence(x[a:b], material.at(piece.offset, a, b), piece.gain))
+        )
+        total = running[-1] - running if beginning else running
+        best = int(total.argmax())
+        edge = min(max(a + best * FINE_HOP - FINE_HOP // 2, a), b)
+        own = round((natural - a) / FINE_HOP)
+        if 0 <= own < total.size and total[best] - total[own] < SNAP_COST:
+            edge = natural
+    return _audible_from(material, piece.offset, min(max(edge, 0), x.size), beginning)
+
+
+def _audible_from(material: Material, offset: int, edge: int, beginning: bool) -> int:
+    """The first audible sample at or after the edge, or the end of the last one before it."""
+    n = material.samples.size
+    base = offset + ((edge - offset) // n * n if material.loop else 0)
+    if beginning:
+        i = int(np.searchsorted(material.audible, edge - base))
+        if i < material.audible.size:
+            return base + int(material.audible[i])
+        return base + n + int(material.audible[0]) if material.loop else edge
+    i = int(np.searchsorted(material.audible, edge - base)) - 1
+    if i >= 0:
+        return base + int(material.audible[i]) + 1
+    return base - n + int(material.audible[-1]) + 1 if material.loop else edge
