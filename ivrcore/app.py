@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import Protocol, cast
 
 from twisted.internet import reactor as global_reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
 
 from ivrcore.cdr import CallRecord, Entry, RecordingRecord
 from ivrcore.clock import FlowClock
@@ -39,7 +40,7 @@ class AppReactor(RunningReactor, Protocol):
     def callWhenRunning(self, callable: Callable[..., object], /) -> object:  # noqa: A002, N802
         """Call it as soon as the reactor runs."""
 
-    def getThreadPool(self) -> object:  # noqa: N802
+    def getThreadPool(self) -> ThreadPool:  # noqa: N802
         """The pool for work that waits for the disk."""
 
     def spawnProcess(self, *arguments: object, **options: object) -> object:  # noqa: N802
@@ -154,7 +155,8 @@ class Application:
         return self._endpoint.close()
 
     def _in_thread(self, work: Callable[..., object], *arguments: object) -> "Deferred[object]":
-        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *arguments)
+        pool = self._reactor.getThreadPool()
+        return deferToThreadPool(self._reactor, pool, work, *arguments)  # type: ignore[arg-type]  # zope
 
 
 def run(task: Callable[[AppReactor], "Deferred[int]"], interrupted: Callable[[], None]) -> int:
@@ -167,7 +169,7 @@ def run(task: Callable[[AppReactor], "Deferred[int]"], interrupted: Callable[[],
     Raises:
         Exception: whatever the task failed with.
     """
-    reactor: AppReactor = global_reactor  # type: ignore[assignment]
+    reactor = cast(AppReactor, global_reactor)
     outcome: list[int | Failure] = []
 
     def done(result: int | Failure) -> None:

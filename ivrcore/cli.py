@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ivrcore.request import CalleeMedia, CallbackRequest, RequestError, WarnedParty
+from ivrcore.request import CallbackRequest, CalleeMedia, RequestError, WarnedParty
 from media.errors import MediaError
 from sip.errors import SipError
 from sip.trunk import DEFAULT_CODECS

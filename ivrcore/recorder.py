@@ -101,11 +101,8 @@ class Recorder:
         return stopped.addCallback(settle).addErrback(failed)  # type: ignore[return-value]
 
     def _settle(self, keep: bool, reason: str) -> RecordingRecord:
-        if keep:
-            # The flow has timed the talk; what the captures lack of it at a tick's edge is no reason to drop it.
-            result = finish(replace(self._plan, min_ms=0))
-        else:
-            result = discard(self._plan, reason)
+        # The flow has timed the talk: what the captures lack of it at a tick's edge is no reason to drop it.
+        result = finish(replace(self._plan, min_ms=0)) if keep else discard(self._plan, reason)
         forget(self._plan.directory)
         return _record(result)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivrcore.events import Prompt
-from ivrcore.request import CalleeMedia, CallbackRequest
+from ivrcore.request import CallbackRequest, CalleeMedia
 from media.errors import MediaFileError, MediaFormatError
 from media.prompt import BuiltinPrompt, builtin
 from media.rendered import content_key, rendered_once
@@ -42,7 +42,7 @@ def sounds_for(
     """A sound for every prompt the request can ask for.
 
     Raises:
-        MediaFormatError, MediaFileError: a file breaks the service's format; the text names prompt and property.
+        MediaFormatError, MediaFileError: a file breaks the service's format; names prompt and property.
         SpeechError: a built-in prompt cannot be rendered.
     """
     own = {

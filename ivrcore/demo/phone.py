@@ -2,7 +2,6 @@
 
 import json
 import sys
-
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,8 @@ class Phone(ProcessProtocol):
     def __init__(self, name: str) -> None:
         self.name = name
         self.reports: list[dict[str, Any]] = []
-        self.address: "Deferred[str]" = Deferred()
-        self._ended: "Deferred[None]" = Deferred()
+        self.address: Deferred[str] = Deferred()
+        self._ended: Deferred[None] = Deferred()
         self._line = b""
         self._complaint = b""
         self._alive = True
@@ -49,7 +48,7 @@ class Phone(ProcessProtocol):
     def close(self) -> "Deferred[None]":
         """Close its standard input, which ends it; fires when it is gone."""
         if self._alive and self.transport is not None:
-            self.transport.closeStdin()
+            self.transport.loseConnection()
         return self._ended
 
     def at(self, event: str) -> float | None:

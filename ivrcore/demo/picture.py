@@ -11,8 +11,8 @@ from media.fingerprint import Heard
 from media.types import SAMPLE_RATE_HZ, Pcm16
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  # the backend is chosen first
-from matplotlib.axes import Axes  # noqa: E402
+from matplotlib import pyplot as plt  # the backend is chosen first
+from matplotlib.axes import Axes
 
 COLOURS = {
     "preVoice": "#4c78a8",

@@ -7,7 +7,7 @@ last-minute warning and the limit of 2 minutes, which take 12 s.
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivrcore.request import CalleeMedia, CallbackRequest, WarnedParty
+from ivrcore.request import CallbackRequest, CalleeMedia, WarnedParty
 from media.testsignal import talk
 from media.wav import write_alaw
 from sip.softphone import Script

@@ -1,4 +1,4 @@
-"""Capturing a leg by pjmedia's own recorder: opening, not losing much to a kill, and knowing when it is closed."""
+"""Capturing a leg by pjmedia's own recorder: losing little to a kill, and knowing when the file is closed."""
 
 import ctypes
 from pathlib import Path
