@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
@@ -48,7 +48,8 @@ class Phone(ProcessProtocol):
     def close(self) -> "Deferred[None]":
         """Close its standard input, which ends it; fires when it is gone."""
         if self._alive and self.transport is not None:
-            self.transport.loseConnection()
+            # IProcessTransport is a zope interface, which mypy does not take for a type.
+            cast(Any, self.transport).closeStdin()
         return self._ended
 
     def at(self, event: str) -> float | None:
