@@ -66,6 +66,7 @@ Q850_MEANING: dict[int, str] = {
     21: "call rejected",
     22: "number changed",
     23: "redirected",
+    25: "exchange routing error",
     26: "non-selected user clearing",
     27: "destination out of order",
     28: "invalid number format",
@@ -83,6 +84,7 @@ Q850_MEANING: dict[int, str] = {
     58: "bearer capability not available",
     63: "service unavailable",
     65: "bearer capability not implemented",
+    70: "restricted digital information only",
     79: "service not implemented",
     87: "not member of closed group",
     88: "incompatible destination",
@@ -193,20 +195,26 @@ NORMAL_CLEARING = HangupCause(16)
 NO_ANSWER = HangupCause(19, 480, "ringing timed out")
 NO_RESOURCE = HangupCause(47, 503, "the engine has no free call")
 
-_REASON_Q850 = re.compile(r"Q\.850\s*;(?:[^,]*;)?\s*cause\s*=\s*(\d{1,3})", re.IGNORECASE)
-_REASON_SIP = re.compile(r"\bSIP\s*;(?:[^,]*;)?\s*cause\s*=\s*(\d{3})", re.IGNORECASE)
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
+_CAUSE = re.compile(r"cause\s*=\s*([0-9]{1,3})", re.IGNORECASE)
 
 
 def q850_from_reason(value: str) -> int | None:
     """The Q.850 cause named by the value of a Reason header, None where it names none.
 
-    A `SIP;cause=` value is translated. Source: RFC 3326 section 2.
+    A `Q.850` value wins over a `SIP` one, which is translated; their order means nothing. Source: RFC 3326
+    section 2 (several values, parameters in any order, quoted texts with commas and semicolons in them).
     """
-    if found := _REASON_Q850.search(value):
-        cause = int(found.group(1))
-        return cause if 1 <= cause <= 127 else None
-    if found := _REASON_SIP.search(value):
-        return q850_from_status(int(found.group(1)))
+    causes: dict[str, int] = {}
+    for reason in _QUOTED.sub('""', value).split(","):
+        protocol, *params = (part.strip() for part in reason.split(";"))
+        for param in params:
+            if found := _CAUSE.fullmatch(param):
+                causes.setdefault(protocol.upper(), int(found.group(1)))
+    if 1 <= causes.get("Q.850", 0) <= 127:
+        return causes["Q.850"]
+    if 200 <= causes.get("SIP", 0) <= 699:
+        return q850_from_status(causes["SIP"])
     return None
 
 

@@ -15,7 +15,8 @@ _NUMBER = re.compile(r"\+?[0-9*#]{1,31}")
 _USER = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,;?/%]{1,64}")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-]+)(:\d{1,5})?")
 _URI = re.compile(
-    r"(sips?):(?:([^@\s<>\"]+)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-]+)(:\d{1,5})?((?:;[^\s<>\"]*)?)"
+    r"(sips?):(?:([^@\s<>\"]+)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-]+)(:\d{1,5})?((?:;[^\s<>\"]*)?)",
+    re.IGNORECASE,
 )
 
 
@@ -42,10 +43,8 @@ class Trunk:
     codecs: tuple[str, ...] = DEFAULT_CODECS
 
     def __post_init__(self) -> None:
-        if self.host and not _HOST.fullmatch(self.host):
-            raise SipConfigError(f"trunk '{self.host}' is not host or host:port")
-        if self.host and not _port_is_possible(self.host):
-            raise SipConfigError(f"trunk '{self.host}': the port must be 1 to 65535")
+        _check_host(self.host, what="trunk")
+        _check_host(self.identity_host, what="identity host")
         if self.proxy:
             check_uri(self.proxy, what="outbound proxy")
         if self.password and not self.user:
@@ -92,6 +91,11 @@ def check_codecs(codecs: tuple[str, ...]) -> None:
         raise SipConfigError(f"a codec is named twice in {', '.join(codecs)}")
 
 
-def _port_is_possible(host: str) -> bool:
+def _check_host(host: str, *, what: str) -> None:
+    if not host:
+        return
+    if not _HOST.fullmatch(host):
+        raise SipConfigError(f"{what} '{host}' is not host or host:port")
     _, colon, port = host.rpartition(":")
-    return not colon or not port.isdigit() or 1 <= int(port) <= 65535
+    if colon and port.isdigit() and not 1 <= int(port) <= 65535:
+        raise SipConfigError(f"{what} '{host}': the port must be 1 to 65535")

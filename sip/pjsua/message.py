@@ -3,39 +3,51 @@
 pjsua2 hands messages over whole; only a few headers matter to us, so this is a reader, no parser.
 """
 
+import re
+from urllib.parse import unquote
+
 from sip.cause import HangupCause, q850_from_reason
 
 _COMPACT = {"from": "f", "to": "t", "call-id": "i"}
+_LINE_END = re.compile(r"\r?\n")  # str.splitlines would also cut at U+0085 or U+2028 inside a display name
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
+_BRACKETED = re.compile(r"<([^>]*)>")
+_SIP_USER = re.compile(r"\bsips?:([^@:;\s]+)(?:[:;][^@\s]*)?@", re.IGNORECASE)
+_TEL_NUMBER = re.compile(r"\btel:([^;,\s]+)", re.IGNORECASE)
 
 
 def header(message: str, name: str) -> str:
-    """The value of the first header of that name, unfolded; "" when the message has none.
+    """The value of a header, unfolded; several headers of that name joined by commas, "" without one.
 
-    Source: RFC 3261 section 7.3.1 (names in any case, compact forms, folded lines).
+    Source: RFC 3261 section 7.3.1 (names in any case, compact forms, folded lines, repeated headers).
     """
     wanted = {name.lower(), _COMPACT.get(name.lower(), name.lower())}
-    value: str | None = None
-    for line in message.splitlines()[1:]:
-        if value is not None:
-            if line[:1] in (" ", "\t"):
-                value += " " + line.strip()
-                continue
-            return value
+    values: list[str] = []
+    open_value = False
+    for line in _LINE_END.split(message)[1:]:
         if not line:
-            break
+            break  # the body follows
+        if line[0] in " \t":
+            if open_value:
+                values[-1] = f"{values[-1]} {line.strip()}".lstrip()
+            continue
         field, colon, rest = line.partition(":")
-        if colon and field.strip().lower() in wanted:
-            value = rest.strip()
-    return value or ""
+        open_value = bool(colon) and field.strip().lower() in wanted
+        if open_value:
+            values.append(rest.strip())
+    return ", ".join(values)
 
 
 def uri_user(value: str) -> str:
-    """The user part of the URI in a From, To or P-Asserted-Identity value, "" without one."""
-    _, scheme, rest = value.partition("sip:")
-    if not scheme:
-        _, scheme, rest = value.partition("sips:")
-    user, at, _ = rest.partition("@")
-    return user.partition(";")[0].replace("%23", "#") if at else ""
+    """Who a From, To or P-Asserted-Identity value names, unescaped, "" without one.
+
+    That is the user of its SIP URI, without password and parameters, else the number of its tel URI (RFC 3325
+    section 9.1 allows both). The display name is not looked at: a caller can write anything there.
+    """
+    unquoted = _QUOTED.sub("", value)
+    addresses = " ".join(_BRACKETED.findall(unquoted)) or unquoted
+    found = _SIP_USER.search(addresses) or _TEL_NUMBER.search(addresses)
+    return unquote(found.group(1)) if found else ""
 
 
 def failure_announced(message: str) -> HangupCause | None:
