@@ -96,7 +96,7 @@ class Searcher:
 
     def _scale(self, n_samples: int) -> Float32:
         """One over the norm of the n_samples from each place on; 0 where it is quiet."""
-        # Pieces differ in length by a sample or two; a tenth of a second makes 5 % of the correlation at most.
+        # Pieces differ in length by a sample or two: one scale serves all of about the same length.
         length = max(800, round(n_samples / 800) * 800)
         if length not in self._scales:
             places = self._kept[:, None] * _STEP_SAMPLES + np.arange(_STEP_SAMPLES)

@@ -42,8 +42,8 @@ SNAP_COST = 10.0
 
 LEAST_PROOF = 250.0
 SHORTEST_MASKED_S = 1.0
-"""Nepers and seconds a part of a signal must bring when much else sounds at once: the same voice at the same pitch,
-or two tunes on one note, are alike for up to half a second."""
+"""Nepers and seconds a part of a signal must bring when much else sounds at once: one voice at one pitch, or
+two tunes on one note, are alike for up to half a second."""
 
 CLEAR_SCORE = 0.85
 SHORTEST_CLEAR_S = 0.3
@@ -55,6 +55,7 @@ LEAST_GAIN, MOST_GAIN = 10.0 ** (-30.0 / 20.0), 10.0 ** (14.0 / 20.0)
 _EDGE_SAMPLES = 100 * SAMPLE_RATE_HZ // 1000
 _FADE_SAMPLES = 300 * SAMPLE_RATE_HZ // 1000
 _SHORTEST_LEVEL_SAMPLES = 150 * SAMPLE_RATE_HZ // 1000
+_QUIET_POWER = (2.0 * AUDIBLE_LEAST) ** 2
 _LONGEST_ECHO_SAMPLES = 100 * SAMPLE_RATE_HZ // 1000
 _BLOCK_SAMPLES = 2048
 _NEAR_SAMPLES = 640
@@ -177,7 +178,7 @@ def model_of(stretches: Sequence[Stretch], material: Material, n_samples: int) -
 
 
 def _believable(x: Float32, material: Material, pieces: list[Piece]) -> bool:
-    """Whether a stretch is more than a likeness: much evidence over many bands, or hardly anything beside it."""
+    """Whether a stretch is more than a likeness: much evidence over many bands, or little beside it."""
     if not all(LEAST_GAIN < piece.gain < MOST_GAIN for piece in pieces):
         return False
     start, stop = pieces[0].start, pieces[-1].stop
@@ -247,16 +248,22 @@ def _gain(x: Float32, material: Material, piece: Piece) -> float:
     """Least squares over the piece; kept as it was where the signal pauses."""
     own = material.at(piece.offset, piece.start, piece.stop).astype(np.float64)
     energy = float(own @ own)
-    if energy < AUDIBLE_LEAST**2 * own.size / 4.0:
+    if energy < _QUIET_POWER * own.size:
         return piece.gain
     return max(float(x[piece.start : piece.stop].astype(np.float64) @ own) / energy, 1e-3)
 
 
 def _levelled(x: Float32, material: Material, pieces: list[Piece]) -> list[Piece]:
     """Pieces of one offset and nearly one level joined, the nearest first; short ones join in any case."""
+
+    def quiet(piece: Piece) -> bool:
+        """In a pause only the codec's idle noise is left, and says nothing about the level."""
+        own = material.at(piece.offset, piece.start, piece.stop)
+        return float((own**2).mean()) < max(_QUIET_POWER, 1e-3 * float((material.samples**2).mean()))
+
     while True:
         steps = [
-            (_step_db(left, right), i)
+            (0.0 if quiet(left) or quiet(right) else _step_db(left, right), i)
             for i, (left, right) in enumerate(itertools.pairwise(pieces))
             if left.offset == right.offset
         ]

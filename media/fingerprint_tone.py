@@ -33,7 +33,13 @@ LARGEST_DETUNING = 0.01
 CADENCE_TOLERANCE_S = 0.06
 """A burst or pause may be this much off: a jitter buffer's correction of 40 ms and two edges."""
 
+LEAST_EVENNESS = 0.9
+"""Share of a line's power that one sine explains over 200 ms: a vowel wavers, a generator does not."""
+
 SHORTEST_BURST_S = 0.08
+_EVEN_SAMPLES = 200 * SAMPLE_RATE_HZ // 1000
+# A struck note dies away by more than this (2 dB) within the shortest burst that counts.
+_LARGEST_SLOPE = 10.0**0.2
 _LONGEST_DROPOUT_S = 0.06
 _STANDS_OUT = 8.0
 _LEAST_POWER = 30.0**2 / 2.0
@@ -236,18 +242,23 @@ def _crossing(power: Float64, before: int, level: float) -> float:
 def _in_tune(
     first: int, last: int, filtered: list[npt.NDArray[np.complex128]], frequencies_hz: tuple[float, ...]
 ) -> bool:
-    """Whether the phase of every line turns no faster than the detuning allows, for most of the frames."""
+    """Whether every line is one sine: in tune, of one level, and turning evenly most of the time."""
     edge = min(_WIDTH // _HOP // 2, (last - first) // 4)
     for line, hz in zip(filtered, frequencies_hz, strict=True):
         inner = line[first + edge : last - edge]
-        step = 5
-        if inner.size <= 2 * step:
+        window = min(inner.size, _EVEN_SAMPLES // _HOP)
+        if window < 10:
             return False
-        turn = np.angle(inner[step:] * np.conj(inner[:-step]))
-        error_hz = turn * SAMPLE_RATE_HZ / (2.0 * np.pi * step * _HOP)
-        centre = float(np.median(error_hz))
-        largest = max(3.0, LARGEST_DETUNING * hz)
-        if abs(centre) > largest or float(np.mean(np.abs(error_hz - centre) < 3.0 * largest)) < 0.8:
+        pieces = np.lib.stride_tricks.sliding_window_view(inner, window)[:: max(1, window // 2)]
+        turns_hz = np.fft.fftfreq(8 * window, _HOP / SAMPLE_RATE_HZ)
+        near = np.abs(turns_hz) <= max(3.0, LARGEST_DETUNING * hz)
+        aligned = np.abs(np.fft.fft(pieces, 8 * window, axis=1)[:, near]).max(axis=1) ** 2
+        power = (np.abs(pieces) ** 2).sum(axis=1)
+        if float(np.median(aligned / np.maximum(power * window, 1e-9))) < LEAST_EVENNESS:
+            return False
+        third = max(1, inner.size // 3)
+        head, tail = (float((np.abs(part) ** 2).mean()) for part in (inner[:third], inner[-third:]))
+        if not 1.0 / _LARGEST_SLOPE < head / max(tail, 1e-9) < _LARGEST_SLOPE:
             return False
     return True
 

@@ -36,9 +36,9 @@ _FINE_WIDTH = 64
 FINE_HOP = 8
 """Samples between two values of the fine evidence: a millisecond."""
 
-# Two passes of G.711 leave noise 34 dB under the signal (38 dB each); idle noise of A-law is ±8.
+# Two passes of G.711 leave noise 34 dB under the signal (38 dB each); A-law's idle noise (±8) adds its own.
 _CODEC_SHARE = 10.0 ** (-3.3)
-_IDLE_POWER = 32.0
+_IDLE_POWER = 100.0
 _LEAST_PER_FRAME, _MOST_PER_FRAME = -4.0, 8.0
 
 
@@ -216,14 +216,14 @@ def _runs(scores: Float64, path: npt.NDArray[np.int64], offsets: list[int], gain
 
 
 def proof(x: Float32, s: Float32) -> float:
-    """Evidence of a whole stretch with every band's share bounded: what many bands say counts, one note does not.
+    """Evidence of a whole stretch with every band's share bounded: many bands count, one note does not.
 
     Args:
         x: recording, shape (n_samples,).
         s: the signal at its gain, shape (n_samples,).
 
     Returns:
-        Nepers. A second of clear speech brings about 1500, of a lone whistle 300, of a common note less than that.
+        Nepers. A second of clear speech brings about 1500, of a lone whistle 300, of one common note 200.
     """
     x_spectrum, s_spectrum = _spectra(x, _WIDTH, _HOP), _spectra(s, _WIDTH, _HOP)
     before, after = (_bands(np.abs(part) ** 2, _WIDTH) for part in (x_spectrum, x_spectrum - s_spectrum))
