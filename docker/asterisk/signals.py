@@ -2,9 +2,9 @@
 
     python docker/asterisk/signals.py DIRECTORY
 
-Each signal is written twice, same samples: NAME.alaw (bare A-law, what Asterisk plays) and wav/NAME.wav (the
-same as A-law WAV, for tests to compare with; apart, since Asterisk would try it and refuses A-law in WAV). All
-are whole 20 ms packets long.
+Each signal is written twice, same samples: NAME.alaw (bare A-law, what Asterisk plays) and wav/NAME.wav
+(A-law WAV, for tests to compare with; apart, since Asterisk would try it and refuses A-law in WAV). All are
+whole 20 ms packets long.
 
     talk-0 .. talk-9   one party's talk each, made for looping (media.testsignal, seeds 700 to 709)
     announcement       special information tone, then talk of seed 710: a network's failure announcement
@@ -60,7 +60,9 @@ def signals() -> dict[str, Pcm16]:
     found = {f"talk-{k}": talk(TALK_SEED + k, TALK_S) for k in range(TALKS)}
     found["announcement"] = announcement()
     found["music"] = music()
-    found["milliwatt"] = alaw_decode(np.tile(np.array(MILLIWATT, np.uint8), MILLIWATT_S * SAMPLE_RATE_HZ // 8))
+    found["milliwatt"] = alaw_decode(
+        np.tile(np.array(MILLIWATT, np.uint8), MILLIWATT_S * SAMPLE_RATE_HZ // 8)
+    )
     return found
 
 
@@ -74,7 +76,7 @@ def announcement() -> Pcm16:
 
 
 def music() -> Pcm16:
-    """Four chords of a second each; every note swells and dies in its chord, so that the loop has no click."""
+    """Four chords of a second each; each swells and dies within its second, so that the loop has no click."""
     time_s = np.arange(CHORD_MS * SAMPLE_RATE_HZ // 1000) / SAMPLE_RATE_HZ
     swell = np.sin(np.pi * time_s / time_s[-1])
     chords = [swell * sum(np.sin(2.0 * np.pi * hz * time_s) for hz in chord) for chord in CHORDS_HZ]

@@ -1,19 +1,22 @@
 """One call by a softphone (pjsua2), run as a child process; prints what happened as JSON, one event a line.
 
-A process of its own, because pjsua2 is one to a process and an assertion in native code ends it. Times (`at_s`) are
-seconds since the INVITE was sent or received. Events: `response` (code, reason header, whether SDP came with it),
-`digit`, `bye`, `media` (packets counted in both directions, just before the end) and `end` (last SIP code).
-Left out: any judgement; the tests do that.
+A process of its own, because pjsua2 is one to a process and an assertion in native code ends it. Times
+(`at_s`) are seconds since the INVITE was sent or received. Events: `response` (code, reason header, whether
+SDP came with it), `digit`, `bye`, `media` (packets counted in both directions, just before the end) and `end`
+(last SIP code). Left out: any judgement; the tests do that.
 """
 
 import argparse
+import importlib
 import json
 import re
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
-import pjsua2 as pj
+# Not imported by name: the stubs of the product cover what the product uses, and this uses more.
+pj: Any = importlib.import_module("pjsua2")
 
 TICK_MS = 10
 DTMF_IS_END = 2
@@ -45,21 +48,27 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uri", help="whom to call")
-    parser.add_argument("--wait-for-call", type=float, default=0.0, help="take a call instead, wait so many seconds")
+    parser.add_argument(
+        "--wait-for-call", type=float, default=0.0, help="take a call instead, wait so many seconds"
+    )
     parser.add_argument("--sip-port", type=int, default=0)
     parser.add_argument("--identity", default="sip:5550100@127.0.0.1", help="own address of record (From)")
     parser.add_argument("--registrar", help="register there before anything else")
     parser.add_argument("--username", help="for digest authentication")
     parser.add_argument("--password", default="")
     parser.add_argument("--header", action="append", default=[], help="NAME: VALUE, added to the INVITE")
-    parser.add_argument("--seconds", type=float, default=3.0, help="hang up so long after the start of the call")
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="hang up so long after the start of the call"
+    )
     parser.add_argument("--play", help="WAV file to say in a loop")
     parser.add_argument("--record", help="WAV file of what is heard, from the first media on")
-    parser.add_argument("--press", default="", help="digits to send by RFC 4733 half a second after the answer")
+    parser.add_argument(
+        "--press", default="", help="digits to send by RFC 4733 half a second after the answer"
+    )
     return parser.parse_args(arguments)
 
 
-def start_endpoint(sip_port: int) -> pj.Endpoint:
+def start_endpoint(sip_port: int) -> Any:
     """A running endpoint without sound device whose callbacks come on this thread alone."""
     config = pj.EpConfig()
     config.uaConfig.threadCnt = 0
@@ -100,7 +109,9 @@ class Softphone(pj.Account):  # type: ignore[misc]  # the binding has no types
         config.mediaConfig.transportConfig.portRange = 10000
         config.mediaConfig.transportConfig.randomizePort = True
         if options.username:
-            config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", options.username, 0, options.password))
+            config.sipConfig.authCreds.append(
+                pj.AuthCredInfo("digest", "*", options.username, 0, options.password)
+            )
         if options.registrar:
             config.regConfig.registrarUri = options.registrar
         self.create(config)
@@ -118,17 +129,17 @@ class Softphone(pj.Account):  # type: ignore[misc]  # the binding has no types
             parameters.txOption.headers.append(extra)
         self.call.makeCall(uri, parameters)
 
-    def poll(self, endpoint: pj.Endpoint, seconds: float, done: Callable[[], bool]) -> None:
+    def poll(self, endpoint: Any, seconds: float, done: Callable[[], bool]) -> None:
         """Let the endpoint work until done() or the time is over."""
         end = time.monotonic() + seconds
         while not done() and time.monotonic() < end:
             endpoint.libHandleEvents(TICK_MS)
 
-    def onRegState(self, prm: pj.OnRegStateParam) -> None:
+    def onRegState(self, prm: Any) -> None:  # noqa: N802
         self.registered = prm.code == 200
-        print(json.dumps({"event": "registration", "code": prm.code}), flush=True)
+        emit("registration", code=prm.code)
 
-    def onIncomingCall(self, prm: pj.OnIncomingCallParam) -> None:
+    def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
         self.call = PhoneCall(self, self.options, prm.callId)
         self.call.take(prm.rdata.wholeMsg)
 
@@ -142,13 +153,12 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         self.started_s = time.monotonic()
         self.answered_s: float | None = None
         self.ended = False
-        self.player: pj.AudioMediaPlayer | None = None
-        self.recorder: pj.AudioMediaRecorder | None = None
+        self.player: Any = None
+        self.recorder: Any = None
 
     def tell(self, event: str, **fields: object) -> None:
-        """Print one event."""
-        at_s = round(time.monotonic() - self.started_s, 3)
-        print(json.dumps({"event": event, "at_s": at_s, **fields}), flush=True)
+        """Print one event with its time in the call."""
+        emit(event, at_s=round(time.monotonic() - self.started_s, 3), **fields)
 
     def take(self, invite: str) -> None:
         """Answer an incoming call."""
@@ -157,7 +167,7 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         parameters.statusCode = 200
         self.answer(parameters)
 
-    def run(self, endpoint: pj.Endpoint, account: Softphone) -> None:
+    def run(self, endpoint: Any, account: Softphone) -> None:
         """Keep the call to its end, ours or theirs, and let the recorder write its last."""
         account.poll(endpoint, self.options.seconds if not self.options.press else 0.0, lambda: self.ended)
         if self.options.press:
@@ -187,7 +197,7 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
             sdp = "application/sdp" in header(message, "Content-Type")
             self.tell("response", code=int(status[1]), reason=header(message, "Reason"), sdp=sdp)
 
-    def onCallTsxState(self, prm: pj.OnCallTsxStateParam) -> None:
+    def onCallTsxState(self, prm: Any) -> None:  # noqa: N802
         body = prm.e.body.tsxState
         if body.type != pj.PJSIP_EVENT_RX_MSG:
             return
@@ -198,7 +208,7 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         else:
             self.tell_response(message)
 
-    def onCallState(self, prm: pj.OnCallStateParam) -> None:
+    def onCallState(self, prm: Any) -> None:  # noqa: N802
         info = self.getInfo()
         if info.state == pj.PJSIP_INV_STATE_CONFIRMED:
             self.answered_s = time.monotonic()
@@ -210,7 +220,7 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
             self.tell("end", code=int(info.lastStatusCode))
             self.ended = True
 
-    def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:
+    def onCallMediaState(self, _prm: Any) -> None:  # noqa: N802
         try:
             audio = self.getAudioMedia(-1)
         except pj.Error:
@@ -224,11 +234,17 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
             self.recorder.createRecorder(self.options.record)
             audio.startTransmit(self.recorder)
 
-    def onDtmfEvent(self, prm: pj.OnDtmfEventParam) -> None:
+    def onDtmfEvent(self, prm: Any) -> None:  # noqa: N802
         # An RFC 4733 event comes in many packets; its last one, and an INFO, carry the end flag.
         if prm.flags & DTMF_IS_END:
             method = "rfc4733" if prm.method == pj.PJSUA_DTMF_METHOD_RFC2833 else "info"
             self.tell("digit", digit=prm.digit, method=method, duration_ms=prm.duration)
+
+
+def emit(event: str, **fields: object) -> None:
+    """Print one event, at once."""
+    sys.stdout.write(json.dumps({"event": event, **fields}) + "\n")
+    sys.stdout.flush()
 
 
 def header(message: str, name: str) -> str:

@@ -56,11 +56,27 @@ CALLS: dict[str, tuple[float, tuple[str, ...]]] = {
     "742300001": (3.0, ()),
     "711000042": (6.0, ("--header", "X-Robot: hangup_s=1.5;signal=8;ring_s=0.5;id=chosen")),
     "711000043": (6.0, ("--header", "X-Robot: id=by-database")),
-    "710000044": (6.0, ("--header", "X-Robot: keys=15;mode=inband;on_ms=40;off_ms=60;after_ms=500;say=signal")),
+    "710000044": (
+        6.0,
+        ("--header", "X-Robot: keys=15;mode=inband;on_ms=40;off_ms=60;after_ms=500;say=signal"),
+    ),
     "701000045": (6.0, ("--header", "X-Robot: answer=yes;ring_s=0.7;say=signal;hangup_s=1;release=31")),
     "711100046": (6.0, ("--header", "X-Robot: answer=no;sip=486")),
 }
-CAUSES = {1: 404, 17: 486, 18: 408, 19: 480, 20: 480, 21: 403, 22: 410, 27: 502, 28: 484, 34: 503, 38: 500, 58: 488}
+CAUSES = {
+    1: 404,
+    17: 486,
+    18: 408,
+    19: 480,
+    20: 480,
+    21: 403,
+    22: 410,
+    27: 502,
+    28: 484,
+    34: 503,
+    38: 500,
+    58: 488,
+}
 """Q.850 cause to the SIP code that Asterisk makes of it."""
 
 
@@ -69,11 +85,13 @@ def reports(testbed: Testbed) -> Iterator[dict[str, CallReport]]:
     """Every call of CALLS, placed some at a time, by the number dialled."""
     testbed.cli('database put robot 711000043 "hangup_s=2;signal=6;id=from-database"')
     with ThreadPoolExecutor(max_workers=8) as pool:
-        placed = {n: pool.submit(testbed.call, n, *arguments, seconds=s) for n, (s, arguments) in CALLS.items()}
+        placed = {
+            n: pool.submit(testbed.call, n, *arguments, seconds=s) for n, (s, arguments) in CALLS.items()
+        }
         yield {number: call.result() for number, call in placed.items()}
 
 
-# --- never answers ----------------------------------------------------------------------------------------------
+# --- never answers ------------------------------------------------------------------------------------------
 
 
 def test_trying_robot_sends_100_and_nothing_else(reports: dict[str, CallReport]) -> None:
@@ -115,7 +133,9 @@ def test_colour_ring_plays_the_music_from_its_start(testbed: Testbed, reports: d
     assert_hears(read_pcm(report.heard), testbed.signal("music")[: 2 * SAMPLE_RATE_HZ])
 
 
-def test_announcement_is_heard_whole_before_the_call_fails(testbed: Testbed, reports: dict[str, CallReport]) -> None:
+def test_announcement_is_heard_whole_before_the_call_fails(
+    testbed: Testbed, reports: dict[str, CallReport]
+) -> None:
     report = reports["705000001"]
     announcement = testbed.signal("announcement")
     assert report.codes == (100, 183, 480)
@@ -149,7 +169,7 @@ def test_number_outside_the_plan_is_unallocated(reports: dict[str, CallReport]) 
     assert report.first(404).reason == "Q.850;cause=1"
 
 
-# --- rejects ----------------------------------------------------------------------------------------------------
+# --- rejects ------------------------------------------------------------------------------------------------
 
 
 def test_busy_robot_is_486_with_cause_17(reports: dict[str, CallReport]) -> None:
@@ -165,18 +185,22 @@ def test_reject_after_ringing_comes_after_its_seconds(reports: dict[str, CallRep
 
 
 @pytest.mark.parametrize(("number", "code"), [("748800001", 488), ("742300001", 423)])
-def test_reject_sends_the_sip_code_in_its_number(reports: dict[str, CallReport], number: str, code: int) -> None:
+def test_reject_sends_the_sip_code_in_its_number(
+    reports: dict[str, CallReport], number: str, code: int
+) -> None:
     assert reports[number].codes == (100, code)
 
 
 def test_reject_by_cause_sends_the_cause_and_its_sip_code(testbed: Testbed) -> None:
     with ThreadPoolExecutor(max_workers=6) as pool:
-        reports = dict(zip(CAUSES, pool.map(lambda cause: testbed.call(f"73{cause:03}0001"), CAUSES), strict=True))
+        reports = dict(
+            zip(CAUSES, pool.map(lambda cause: testbed.call(f"73{cause:03}0001"), CAUSES), strict=True)
+        )
     got = {cause: (report.end_code, report.responses[-1].reason) for cause, report in reports.items()}
     assert got == {cause: (code, f"Q.850;cause={cause}") for cause, code in CAUSES.items()}
 
 
-# --- answers ----------------------------------------------------------------------------------------------------
+# --- answers ------------------------------------------------------------------------------------------------
 
 
 def test_robot_answers_at_once_and_rings_first(reports: dict[str, CallReport]) -> None:
@@ -185,7 +209,9 @@ def test_robot_answers_at_once_and_rings_first(reports: dict[str, CallReport]) -
     assert report.first(200).at_s < 0.3
 
 
-def test_robot_answers_after_its_seconds_and_hangs_up_after_its_seconds(reports: dict[str, CallReport]) -> None:
+def test_robot_answers_after_its_seconds_and_hangs_up_after_its_seconds(
+    reports: dict[str, CallReport],
+) -> None:
     report = reports["711120001"]
     assert report.first(200).at_s == pytest.approx(1.0, abs=0.2)
     assert report.bye_at_s == pytest.approx(3.0, abs=0.2)
@@ -210,7 +236,9 @@ def test_talking_robot_says_its_last_digits_signal_sample_for_sample(
     assert_hears(read_pcm(reports["711000003"].heard), testbed.signal("talk-3")[: 2 * SAMPLE_RATE_HZ])
 
 
-def test_robot_records_what_it_heard_sample_for_sample(testbed: Testbed, reports: dict[str, CallReport]) -> None:
+def test_robot_records_what_it_heard_sample_for_sample(
+    testbed: Testbed, reports: dict[str, CallReport]
+) -> None:
     assert reports["711000003"].codes[-1] == 200
     assert_is_exactly(testbed.recording("711000003", CALLER).heard, testbed.signal("talk-5"))
 
@@ -255,7 +283,7 @@ def test_early_media_is_followed_by_answer_and_signal(
     assert_is_exactly(testbed.recording(number, CALLER).said, testbed.signal("talk-4"))
 
 
-# --- keys -------------------------------------------------------------------------------------------------------
+# --- keys ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("number", "method"), [("720121590", "rfc4733"), ("722121590", "info")])
@@ -281,7 +309,7 @@ def test_in_band_keys_are_exact_to_the_sample(testbed: Testbed, reports: dict[st
     assert np.flatnonzero(said)[0] == pytest.approx(SAMPLE_RATE_HZ, abs=4 * PACKET_SAMPLES)
 
 
-# --- overrides --------------------------------------------------------------------------------------------------
+# --- overrides ----------------------------------------------------------------------------------------------
 
 
 def test_header_of_the_call_overrides_the_number(testbed: Testbed, reports: dict[str, CallReport]) -> None:
@@ -305,7 +333,9 @@ def test_keys_can_precede_a_signal(testbed: Testbed, reports: dict[str, CallRepo
     assert_hears(said, testbed.signal("talk-4")[:SAMPLE_RATE_HZ])
 
 
-def test_any_robot_can_be_told_to_answer_and_with_which_cause_to_release(reports: dict[str, CallReport]) -> None:
+def test_any_robot_can_be_told_to_answer_and_with_which_cause_to_release(
+    reports: dict[str, CallReport],
+) -> None:
     report = reports["701000045"]
     assert report.first(200).at_s == pytest.approx(0.7, abs=0.2)
     assert report.bye_at_s == pytest.approx(1.7, abs=0.2)
@@ -316,7 +346,7 @@ def test_any_robot_can_be_told_to_reject(reports: dict[str, CallReport]) -> None
     assert reports["711100046"].codes == (100, 180, 486)
 
 
-# --- what tests measure with ------------------------------------------------------------------------------------
+# --- what tests measure with --------------------------------------------------------------------------------
 
 
 def level_dbm0(pcm: Pcm16) -> float:
@@ -351,8 +381,8 @@ def assert_is_exactly(pcm: Pcm16, signal: Pcm16) -> None:
 def assert_hears(pcm: Pcm16, signal: Pcm16) -> None:
     """Most of the signal's quarter seconds are in it, in whichever place.
 
-    Not the whole at once: the softphone's adaptive jitter buffer drops or repeats a frame now and then, and what
-    follows is then shifted.
+    Not the whole at once: the softphone's adaptive jitter buffer drops or repeats a frame now and then, and
+    what follows is then shifted.
     """
     piece_samples = SAMPLE_RATE_HZ // 4
     pieces = [signal[n : n + piece_samples] for n in range(0, len(signal) - piece_samples + 1, piece_samples)]

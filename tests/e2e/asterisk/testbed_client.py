@@ -80,7 +80,7 @@ class Testbed:
     __test__ = False
 
     def __init__(self, settings: Mapping[str, str], environment: Mapping[str, str], directory: Path) -> None:
-        """Take the settings, the environment for the `testbed` script, and where softphones may leave files."""
+        """Settings, the environment for the `testbed` script, and where softphones may leave files."""
         self.state = Path(settings["IVRCORE_ASTERISK_STATE"])
         self.signals = Path(settings["IVRCORE_ASTERISK_SIGNALS"])
         self.sip_port = int(settings["IVRCORE_ASTERISK_SIP_PORT"])
@@ -111,7 +111,12 @@ class Testbed:
     def call(self, number: str, *arguments: str, port: int | None = None, seconds: float = 3.0) -> CallReport:
         """Call a number, hang up after so many seconds unless the far end did, and report."""
         phone = self.start_softphone(
-            f"{number}-{time.monotonic_ns()}", "--uri", self.uri(number, port), "--seconds", str(seconds), *arguments
+            f"{number}-{time.monotonic_ns()}",
+            "--uri",
+            self.uri(number, port),
+            "--seconds",
+            str(seconds),
+            *arguments,
         )
         return phone.report(seconds)
 
@@ -164,7 +169,9 @@ def _report(events: list[dict[str, object]], heard: Path) -> CallReport:
     """The events of one softphone, sorted out."""
 
     def fields(kind: str) -> list[dict[str, object]]:
-        return [{k: v for k, v in event.items() if k != "event"} for event in events if event["event"] == kind]
+        return [
+            {k: v for k, v in event.items() if k != "event"} for event in events if event["event"] == kind
+        ]
 
     media, bye, end = fields("media"), fields("bye"), fields("end")
     return CallReport(
