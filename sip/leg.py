@@ -54,8 +54,13 @@ class Leg(Protocol):
             SipConfigError: `called` or `display` is malformed.
         """
 
-    def ring(self, *, status: int = 180, early_media: Sound | None = None) -> None:
-        """Incoming: send a provisional response, with SDP and RTP when `early_media` is given."""
+    def ring(
+        self, *, status: int = 180, early_media: Sound | None = None, failure: HangupCause | None = None
+    ) -> None:
+        """Incoming: send a provisional response, with SDP and RTP when `early_media` is given.
+
+        `failure` goes into a Reason header (RFC 3326): the early media announces that the call is failing.
+        """
 
     def answer(self) -> None:
         """Incoming: send the 200."""

@@ -4,9 +4,10 @@ It answers what the script says, speaks a file, records what it hears, and repor
 of JSON on standard output. It lives as long as its standard input: closing the pipe, or the death of
 the parent, ends it, so that no telephone is left behind.
 
-    lines in    "answer" | "hangup" | "digits 12#" | "inband 12#" | "quit"
+    lines in    "answer" | "hangup" | "digits 12#" | "script JSON" (for the calls to come) | "quit"
     lines out   {"event": "ready", "address": "127.0.0.1:40123"}, then incoming, answered, capture,
-                digit, ended, each with "at_s" (CLOCK_MONOTONIC, comparable between processes)
+                digit, hangup (we end it), ended, captured (the file is closed), each with "at_s"
+                (CLOCK_MONOTONIC, comparable between processes)
 
 This module is a program, so it imports the global reactor, as only ivrcore.app does elsewhere.
 """
@@ -41,7 +42,8 @@ class Script:
     Attributes:
         ring_after_s: when to send 180; None for no 180 at all.
         progress_after_s: when to send 183 with SDP; None for none.
-        early_media: file played from the 183 on; None sends a bare 183 without RTP of ours being audio.
+        progress_reason: Q.850 cause in the 183's Reason header: what follows announces a failure; 0 for none.
+        early_media: file played from the 183 on; None lets silence follow it.
         reject: final status sent `answer_after_s` after the INVITE instead of an answer; 0 answers.
         answer_after_s: when to answer; None never answers.
         talk: file spoken in a loop from the answer on; None speaks silence.
@@ -52,6 +54,7 @@ class Script:
 
     ring_after_s: float | None = 0.1
     progress_after_s: float | None = None
+    progress_reason: int = 0
     early_media: str | None = None
     reject: int = 0
     answer_after_s: float | None = 0.5
@@ -126,11 +129,16 @@ class Softphone(LineOnlyReceiver):
             self._later(script.ring_after_s, leg, leg.ring)
         if script.progress_after_s is not None:
             early = Sound(Path(script.early_media), loop=True) if script.early_media else None
-            self._later(script.progress_after_s, leg, lambda: leg.ring(status=183, early_media=early))
+            failure = HangupCause(script.progress_reason) if script.progress_reason else None
+            self._later(
+                script.progress_after_s,
+                leg,
+                lambda: leg.ring(status=183, early_media=early, failure=failure),
+            )
         if script.answer_after_s is not None:
             if script.reject:
                 cause = HangupCause(q850_from_status(script.reject), script.reject)
-                self._later(script.answer_after_s, leg, lambda: leg.hang_up(cause))
+                self._later(script.answer_after_s, leg, lambda: self._hang_up(leg, cause))
             else:
                 self._later(script.answer_after_s, leg, lambda: self._answer(leg))
         return self._on_event
@@ -138,6 +146,10 @@ class Softphone(LineOnlyReceiver):
     def _answer(self, leg: Leg) -> None:
         leg.stop(PlaybackId("early-media"))
         leg.answer()
+
+    def _hang_up(self, leg: Leg, cause: HangupCause) -> None:
+        self._report("hangup", self._now())
+        leg.hang_up(cause)
 
     def _on_event(self, event: LegEvent) -> None:
         leg, script = self._leg, self._script
@@ -147,7 +159,7 @@ class Softphone(LineOnlyReceiver):
                 if script.talk:
                     leg.play(PlaybackId("talk"), Sound(Path(script.talk), loop=True))
                 if script.hang_up_after_s is not None:
-                    self._later(script.hang_up_after_s, leg, lambda: leg.hang_up(NORMAL_CLEARING))
+                    self._later(script.hang_up_after_s, leg, lambda: self._hang_up(leg, NORMAL_CLEARING))
                 if script.digits_after_s is not None:
                     self._later(script.digits_after_s, leg, lambda: leg.send_digits(script.digits))
             case CaptureStarted():
@@ -159,6 +171,8 @@ class Softphone(LineOnlyReceiver):
                 self._report(
                     "ended", event.at_s, q850=cause.q850, status=cause.sip_status, by_remote=by_remote
                 )
+                if leg is not None:
+                    leg.stop_capture().addCallback(lambda _: self._report("captured", self._now()))
             case _:
                 self._report(type(event).__name__, event.at_s)
 
@@ -180,11 +194,23 @@ class Softphone(LineOnlyReceiver):
             case "answer" if leg is not None:
                 self._answer(leg)
             case "hangup" if leg is not None:
-                leg.hang_up(NORMAL_CLEARING)
+                self._hang_up(leg, NORMAL_CLEARING)
             case "digits" if leg is not None:
                 leg.send_digits(argument)
+            case "script" if leg is None:
+                self._load(argument)
             case _:
                 self._report("ignored", self._now(), order=order)
+
+    def _load(self, text: str) -> None:
+        """Take another script. Codecs and jitter buffer stay: they belong to the stack."""
+        try:
+            self._script = Script.from_json(text)
+        except (SipError, ValueError) as error:
+            self._report("ignored", self._now(), order="script", reason=str(error))
+            return
+        self._calls = 0
+        self._report("script", self._now())
 
     def connectionLost(self, reason: object = None) -> None:  # noqa: ARG002, N802
         """The parent closed the pipe or died."""

@@ -132,9 +132,11 @@ class ScriptedLeg:
         if not self._calls_free:
             self.journal.reactor.callFromThread(self._end_unless_over, NO_RESOURCE, True)
 
-    def ring(self, *, status: int = 180, early_media: Sound | None = None) -> None:
+    def ring(
+        self, *, status: int = 180, early_media: Sound | None = None, failure: HangupCause | None = None
+    ) -> None:
         """See sip.leg.Leg."""
-        if self._take("ring", status, early_media) and early_media is not None:
+        if self._take("ring", status, early_media, failure) and early_media is not None:
             self.playing[PlaybackId("early-media")] = early_media
 
     def answer(self) -> None:

@@ -127,11 +127,15 @@ class PjsuaLeg:
         """Give an incoming leg the listener that decided on it."""
         self._listener = listener
 
-    def ring(self, *, status: int = 180, early_media: Sound | None = None) -> None:
+    def ring(
+        self, *, status: int = 180, early_media: Sound | None = None, failure: HangupCause | None = None
+    ) -> None:
         """See sip.leg.Leg."""
         param = pj.CallOpParam(True)
         param.opt.videoCount = 0
         param.statusCode = 183 if early_media is not None else status
+        if failure is not None:
+            param.txOption.headers.append(_reason(failure))
         self._answer_with(param)
         if early_media is not None:
             self.play(PlaybackId("early-media"), early_media)
@@ -158,9 +162,7 @@ class PjsuaLeg:
         self._hung_up_by_us = True
         self._release_media()
         param = pj.CallOpParam()
-        reason = pj.SipHeader()
-        reason.hName, reason.hValue = "Reason", f'Q.850;cause={cause.q850};text="{cause.meaning}"'
-        param.txOption.headers.append(reason)
+        param.txOption.headers.append(_reason(cause))
         if not self._answered:
             param.statusCode = cause.sip_status or status_from_q850(cause.q850)
         try:
@@ -368,3 +370,9 @@ class PjsuaLeg:
     def _tell_if_alive(self, event: LegEvent) -> None:
         if not self._over:
             self._listener(event)
+
+
+def _reason(cause: HangupCause) -> pj.SipHeader:
+    header = pj.SipHeader()
+    header.hName, header.hValue = "Reason", f'Q.850;cause={cause.q850};text="{cause.meaning}"'
+    return header

@@ -89,8 +89,8 @@ def test_every_order_of_the_protocol_is_written_down_with_its_defaults() -> None
     leg.stop_capture()
     leg.hang_up(BUSY)
     assert [(order.verb, order.arguments) for order in leg.journal.of("A")] == [
-        ("ring", (180, None)),
-        ("ring", (183, PROMPT)),
+        ("ring", (180, None, None)),
+        ("ring", (183, PROMPT, None)),
         ("answer", ()),
         ("play", ("p", PROMPT)),
         ("stop", ("p",)),
