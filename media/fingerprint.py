@@ -89,8 +89,8 @@ class Heard:
         signal_start_s: which second of the signal is heard at start_s.
         level_db: gain against the known signal.
         whole: from its first to its last audible sample, ±20 ms; for a loop: at least one pass of it.
-        score: share of the amplitude that the signal explains, other found signals but tones taken out, 0..1; for
-            a tone: how well the durations of its bursts fit, 0.5 when it is cut.
+        score: share of the amplitude that the signal explains, other found signals but tones taken out, 0..1;
+            for a tone: how well the durations of its bursts fit, 0.5 when it is cut.
         slips: insertions and losses of up to 60 ms within it; not told for tones.
     """
 

@@ -8,7 +8,8 @@ _LEVEL_STEP = 10.0 ** (6.0 / 10.0)
 SHORTEST_FRAGMENT_S = 0.25
 """A lone burst that is cut short proves a tone only from here on: a vowel can rest on a pitch for 150 ms."""
 
-_LEAST_GAIN, _MOST_GAIN = 10.0 ** (-24.0 / 10.0), 10.0 ** (14.0 / 10.0)
+# Under 18 dB below its known level, a note of music is as likely.
+_LEAST_GAIN, _MOST_GAIN = 10.0 ** (-18.0 / 10.0), 10.0 ** (14.0 / 10.0)
 
 
 @dataclass(frozen=True)

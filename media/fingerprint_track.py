@@ -170,7 +170,8 @@ def _best_path(scores: Float64, near: npt.NDArray[np.bool_]) -> npt.NDArray[np.i
     slip_penalty = np.where(near, SLIP_COST, 1e9)
     active = flat.max(axis=1) > _LEAST_PER_FRAME
     for t in range(n_frames):
-        if not active[t] and absent >= value.max():
+        # A path that lags by the cost of entering anew cannot win any more.
+        if not active[t] and absent - ENTRY_COST >= value.max():
             value[:] = -1e9
             continue
         top = value.argmax(axis=1)
