@@ -3,12 +3,13 @@
 Left out: when to look (bank.py) and how the figures are measured (envelope.py, fit.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from media.dtmf.envelope import (
+    CENTRES,
     MAX_BRIDGED_WINDOWS,
     NOMINAL,
     Envelope,
@@ -22,14 +23,13 @@ from media.dtmf.envelope import (
 from media.dtmf.fit import Fit, band_shares, fit, unsteadiness
 from media.dtmf.tables import (
     BLOCK,
-    GRID_HALF,
-    GRID_OMEGAS,
+    DIAL_TONES,
     HIGH_PASS_DELAY,
-    HOP,
     N_WINDOWS,
     OMEGAS,
     RING,
     SPAN,
+    WINDOW,
     Bools,
     Doubles,
     Floats,
@@ -59,6 +59,14 @@ MAX_SLOPE: Final = 0.45
 
 SHORT_SPAN: Final = 264
 """33 ms: the second try looks only at the latest part, for tones whose phase jumped (a repeated frame)."""
+
+
+N_FEATURES: Final = 22
+MAX_DEVIATION: Final = 6.0
+"""Where the score's features are clipped, in standard deviations: nothing is said beyond what was trained."""
+
+MAX_BESIDES_DIAL_TONE: Final = 0.25
+"""Least steadiness of a dial tone: what is left of the low band without it."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,8 @@ class Verdict:
 
     Attributes:
         row: which candidate.
-        accepted: whether it is a digit.
+        within: whether it is inside the standards' limits.
+        accepted: whether it is a digit: within the limits and of enough score.
         start, end: samples since the ring's first.
         low_omega, high_omega: frequencies, radians a sample.
         low, high: plateau amplitudes by the correlators.
@@ -114,6 +123,7 @@ class Verdict:
     """
 
     row: Ints
+    within: Bools
     accepted: Bools
     start: Doubles
     end: Doubles
@@ -128,7 +138,7 @@ def usable_windows(lost: Bools, low_band: Bools) -> Bools:
     """Windows to be believed: at least two thirds received, and clear of the high-pass's unfinished end."""
     usable = lost_windows(lost) > 0.6
     filtered = np.ones(N_WINDOWS, dtype=np.bool_)
-    filtered[-(-(HIGH_PASS_DELAY - 1) // HOP) :] = False
+    filtered[CENTRES + WINDOW / 2 > RING - HIGH_PASS_DELAY + 1] = False
     return usable & (filtered | ~low_band[:, None])
 
 
@@ -141,6 +151,24 @@ def filtered_where(audio: Floats, low_band: Bools) -> Floats:
     return filtered
 
 
+def without_dial_tone(raw: Floats, filtered: Floats, low_band: Bools) -> Floats:
+    """The audio less a steady dial tone: what the low band holds besides is evidence of a voice.
+
+    Only when the tones of DIAL_TONES_HZ, steady over the whole ring, make up nearly all of the low band; a voice's
+    harmonics do not.
+    """
+    rows = np.flatnonzero(low_band)
+    if not rows.size:
+        return raw
+    steady = (raw[rows] @ DIAL_TONES) @ DIAL_TONES.T
+    low = raw[rows] - filtered[rows]
+    rest = low - steady
+    mostly = np.einsum("ij,ij->i", rest, rest) < MAX_BESIDES_DIAL_TONE * np.einsum("ij,ij->i", low, low)
+    cleaned = raw.copy()
+    cleaned[rows[mostly]] -= steady[mostly]
+    return cleaned
+
+
 def examine(candidates: Candidates, limits: Limits) -> Verdict:
     """Decide every candidate.
 
@@ -148,6 +176,7 @@ def examine(candidates: Candidates, limits: Limits) -> Verdict:
         A row for each candidate that reached the score; the others are not DTMF by length, frequency, level or twist.
     """
     audio = filtered_where(candidates.audio, candidates.low_band)
+    candidates = replace(candidates, audio=without_dial_tone(candidates.audio, audio, candidates.low_band))
     usable = usable_windows(candidates.lost, candidates.low_band)
     low_omega, high_omega, rows = _coarse(candidates, audio, usable)
     narrowed = candidates.take(rows)
@@ -193,8 +222,7 @@ def _attempt(
     tones = envelope(audio, correlators(low_index, digit // 4, high_index, 4 + digit % 4))
     run = locate(tones, usable, candidates.earliest, bridged_windows)
     required = np.where(run.lasting, MIN_LASTING_SAMPLES, MIN_SAMPLES)
-    known = np.maximum(run.seen, np.where(candidates.lost.any(axis=1), 0.0, 0.0))
-    rows = np.flatnonzero((known >= required) & (run.low > 0.5 * MIN_AMPLITUDE) & (run.high > 0.5 * MIN_AMPLITUDE))
+    rows = np.flatnonzero((run.seen >= required) & (run.low > 0.5 * MIN_AMPLITUDE) & (run.high > 0.5 * MIN_AMPLITUDE))
     tones, run = _rows_of(tones, run, rows)
     candidates, audio = candidates.take(rows), audio[rows]
     digit = candidates.digit
@@ -204,9 +232,11 @@ def _attempt(
     )
     wobble = unsteadiness(tones, run, begin, fitted, (low_index, high_index))
     features = measure(candidates.audio, run, fitted, wobble, digit)
-    accepted = _within(fitted, digit, limits) & (score(features) > limits.min_score)
+    within = _within(fitted, digit, limits)
+    accepted = within & (score(features) > limits.min_score)
     return Verdict(
         rows,
+        within,
         accepted,
         run.start,
         run.end,
@@ -263,11 +293,10 @@ def measure(raw: Floats, run: Run, fitted: Fit, wobble: Doubles, digit: Ints) ->
         np.abs(fitted.high_slope.real),
         low_offset,
         high_offset,
-        np.maximum(twist_db - 0.0, 0.0),
+        np.maximum(twist_db, 0.0),
         np.maximum(-twist_db, 0.0),
         _log(_before(raw, run) / np.maximum(power, 1e-3)),
         np.log10(np.maximum(fitted.length, 1.0)),
-        np.log10(np.maximum(power, 1.0)) / 2,
     ]
     return np.stack(columns, axis=1)
 
@@ -292,8 +321,8 @@ def _before(raw: Floats, run: Run) -> Doubles:
 
 
 def score(features: Doubles) -> Doubles:
-    """Over 0 for a digit."""
-    centred = (features - CENTRE) * SCALE
+    """Over 0 for a digit; the level is no feature, as a weak digit is as good as a strong one."""
+    centred = np.clip((features - CENTRE) * SCALE, -MAX_DEVIATION, MAX_DEVIATION)
     total: Doubles = np.concatenate([centred, centred**2], axis=1) @ WEIGHTS + BIAS
     return total
 
@@ -302,6 +331,7 @@ def _joined(first: Verdict, second: Verdict, rows: Ints, left: Ints) -> Verdict:
     """Both attempts with rows counted as the caller does."""
     return Verdict(
         np.concatenate([rows[first.row], rows[left[second.row]]]),
+        np.concatenate([first.within, second.within]),
         np.concatenate([first.accepted, second.accepted]),
         np.concatenate([first.start, second.start]),
         np.concatenate([first.end, second.end]),
@@ -318,5 +348,3 @@ def tracking(audio: Floats, low_omega: Doubles, high_omega: Doubles, digit: Ints
     low_index, high_index = grid_index(digit // 4, low_omega), grid_index(4 + digit % 4, high_omega)
     return envelope(audio, correlators(low_index, digit // 4, high_index, 4 + digit % 4))
 
-
-_ = GRID_OMEGAS

@@ -106,6 +106,20 @@ def high_passed(audio: Floats) -> Floats:
 _HIGH_PASS_SPECTRUM: Final[Complexes] = np.fft.rfft(HIGH_PASS, 1200).astype(np.complex64)
 
 
+DIAL_TONES_HZ: Final = (50.0, 60.0, 350.0, 400.0, 425.0, 440.0, 450.0)
+"""Dial tones (ITU-T E.180 supplement 2: 400 to 450 Hz; 350 + 440 and 350 + 450) and mains hum."""
+
+
+def _dial_tones() -> Floats:
+    """Orthonormal columns that span those tones over a ring, shape (RING, 2 * len(DIAL_TONES_HZ))."""
+    phase = 2 * np.pi * np.array(DIAL_TONES_HZ) / SAMPLE_RATE_HZ * np.arange(RING)[:, None]
+    basis, _ = np.linalg.qr(np.concatenate([np.cos(phase), np.sin(phase)], axis=1))
+    return basis.astype(np.float32)
+
+
+DIAL_TONES: Final[Floats] = _dial_tones()
+
+
 def energy_of(level_dbm0: float) -> float:
     """Energy of a sine of that level over one tick, int16 units squared (a full-scale sine is +3.14 dBm0, G.711)."""
     peak = 32767.0 * 10 ** ((level_dbm0 - 3.14) / 20)
