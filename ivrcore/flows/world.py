@@ -1,0 +1,324 @@
+"""A world around a callback on a virtual clock, for tests: telephones, prompts, a capture, timers.
+
+A `Plan` says how everything in the world will behave; `play_out` lets the flow live in it until nothing
+is left to happen, and returns what it was told and what it ordered. The world is as rude as a network:
+reports come late, twice, and cross the flow's orders. What it never does is what cannot happen: a leg
+that is over does not ring again, and a timer taken back does not expire in place of a newer one of its
+name (the runner's promise, too).
+"""
+
+import heapq
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+
+from ivrcore.codes import StateCode
+from ivrcore.commands import (
+    CancelTimer,
+    Command,
+    Dial,
+    HangUp,
+    OpenBridge,
+    Play,
+    StartRecording,
+    StartTimer,
+    Stop,
+)
+from ivrcore.events import (
+    CaptureFailed,
+    Cause,
+    DigitReceived,
+    EarlyMediaStarted,
+    Event,
+    FailureAnnounced,
+    LegAnswered,
+    LegHungUp,
+    LegRang,
+    Party,
+    Prompt,
+    PromptEnded,
+    PromptFailed,
+    StopOrdered,
+    Timer,
+    TimerExpired,
+)
+from ivrcore.flows.callback import State, start, step
+from ivrcore.request import CallbackRequest
+
+HOUR_MS = 3_600_000
+LONGEST_TALK_MS = 30 * HOUR_MS
+"""When A gives up a talk that nothing else ends; longer than any limit."""
+
+LOOPED = frozenset({Prompt.WAIT_VOICE, Prompt.RINGBACK})
+CLEARED = Cause(16, 0, StateCode.HUNG_UP_AFTER_CONNECT)
+
+
+class Early(Enum):
+    """What a telephone may do before it answers."""
+
+    RINGS = LegRang
+    ANNOUNCES_FAILURE = FailureAnnounced
+    SENDS_MEDIA = EarlyMediaStarted
+
+
+@dataclass(frozen=True)
+class Telephone:
+    """How a party's leg behaves. Times in ms; None: never.
+
+    Attributes:
+        early: acts before the answer, each so long after the INVITE.
+        answers_ms, refuses_ms: after the INVITE.
+        hangs_up_ms: after its answer.
+        keys_ms: key presses, after its answer.
+        refusal: the cause of a refusal.
+        late_ms: how late the flow hears of its signalling; audio is noticed at once.
+        release_ms: how long it goes on after a HangUp. None: it is never heard of again.
+        echo_ms: everything it signals is reported again so much later.
+    """
+
+    early: tuple[tuple[int, Early], ...] = ()
+    answers_ms: int | None = 0
+    refuses_ms: int | None = None
+    hangs_up_ms: int | None = None
+    keys_ms: tuple[int, ...] = ()
+    refusal: Cause = CLEARED
+    late_ms: int = 0
+    release_ms: int | None = 0
+    echo_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of a prompt.
+
+    Attributes:
+        length_ms: until its end; waitVoice and ringback loop.
+        fails_ms: until its failure, None if it plays; 0 fails while it is prepared.
+        echo_ms: its end is reported again so much later.
+        crosses: a Stop of it crosses the report of its end.
+    """
+
+    length_ms: int = 1500
+    fails_ms: int | None = None
+    echo_ms: int | None = None
+    crosses: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that will happen to one call of its own accord."""
+
+    request: CallbackRequest
+    telephones: Mapping[Party, Telephone]
+    prompts: Mapping[tuple[Party, Prompt], Fate] = field(default_factory=dict)
+    stop_ms: int | None = None
+    capture_fails_ms: int | None = None
+    stale_timers: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One step of the flow: when, what it was told (None at the start), and what came of it."""
+
+    at_ms: int
+    event: Event | None
+    before: State
+    state: State
+    commands: tuple[Command, ...]
+
+
+def play_out(plan: Plan) -> tuple[Entry, ...]:
+    """The whole call, until nothing is left to happen."""
+    return _World(plan).run()
+
+
+@dataclass
+class _Leg:
+    """The truth of a leg, which the flow hears of later."""
+
+    answered: bool = False
+    over: bool = False
+    cue: Prompt | None = None
+
+
+class _World:
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._now_ms = 0
+        self._sequence = 0
+        # Of two things due at once a timer comes first, so that limits are exact.
+        self._agenda: list[tuple[int, bool, int, Callable[[], None]]] = []
+        self._legs: dict[Party, _Leg] = {}
+        self._playing: dict[tuple[Party, Prompt], int] = {}
+        self._timers: dict[Timer, int] = {}
+        self._entries: list[Entry] = []
+        self._state, commands = start(plan.request)
+        self._entries.append(Entry(0, None, self._state, self._state, commands))
+        self._carry_out(commands)
+        if plan.stop_ms is not None:
+            self._report(StopOrdered(), plan.stop_ms)
+
+    def run(self) -> tuple[Entry, ...]:
+        while self._agenda:
+            self._now_ms, _, _, happen = heapq.heappop(self._agenda)
+            happen()
+        return tuple(self._entries)
+
+    def _in(self, delay_ms: int, happen: Callable[[], None], *, timer: bool = False) -> int:
+        self._sequence += 1
+        entry = (self._now_ms + delay_ms, not timer, self._sequence, happen)
+        heapq.heappush(self._agenda, entry)
+        return self._sequence
+
+    def _report(self, event: Event, delay_ms: int = 0) -> None:
+        self._in(delay_ms, lambda: self._tell(event))
+
+    def _tell(self, event: Event) -> None:
+        before = self._state
+        self._state, commands = step(self._plan.request, before, event)
+        self._entries.append(Entry(self._now_ms, event, before, self._state, commands))
+        self._carry_out(commands)
+
+    def _carry_out(self, commands: tuple[Command, ...]) -> None:
+        for command in commands:
+            match command:
+                case Dial(party, cue):
+                    self._dial(party, cue)
+                case HangUp(party):
+                    self._hang_up(party)
+                case Play(party, prompt):
+                    self._play(party, prompt)
+                case Stop(party, prompt):
+                    self._stop(party, prompt)
+                case StartTimer(timer, delay_ms):
+                    self._start_timer(timer, delay_ms)
+                case CancelTimer(timer):
+                    self._cancel_timer(timer)
+                case StartRecording() if self._plan.capture_fails_ms is not None:
+                    self._report(CaptureFailed(), self._plan.capture_fails_ms)
+                case OpenBridge() if not self._plan.request.max_duration_min:
+                    self._in(LONGEST_TALK_MS, lambda: self._end(Party.A, CLEARED, by_remote=True))
+
+    # ---- telephones
+
+    def _dial(self, party: Party, cue: Prompt | None) -> None:
+        leg = self._legs[party] = _Leg(cue=cue)
+        telephone = self._plan.telephones[party]
+        if cue is not None and self._fate(party, cue).fails_ms == 0:
+            leg.cue = None
+            self._report(PromptFailed(party, cue))
+        for delay_ms, act in telephone.early:
+            self._in(delay_ms, partial(self._act_early, party, act))
+        if telephone.answers_ms is not None:
+            self._in(telephone.answers_ms, lambda: self._answer(party))
+        if telephone.refuses_ms is not None:
+            self._in(telephone.refuses_ms, lambda: self._refuse(party))
+
+    def _signal(self, event: Event, party: Party) -> None:
+        telephone = self._plan.telephones[party]
+        self._report(event, telephone.late_ms)
+        if telephone.echo_ms is not None:
+            self._report(event, telephone.late_ms + telephone.echo_ms)
+
+    def _act_early(self, party: Party, act: Early) -> None:
+        leg = self._legs[party]
+        if leg.answered or leg.over:
+            return
+        if act is Early.SENDS_MEDIA:
+            self._report(EarlyMediaStarted(party))
+        else:
+            self._signal(act.value(party), party)
+
+    def _answer(self, party: Party) -> None:
+        leg = self._legs[party]
+        if leg.over:
+            return
+        leg.answered = True
+        telephone = self._plan.telephones[party]
+        self._signal(LegAnswered(party), party)
+        for delay_ms in telephone.keys_ms:
+            self._in(delay_ms, lambda: self._press(party))
+        if telephone.hangs_up_ms is not None:
+            self._in(telephone.hangs_up_ms, lambda: self._end(party, CLEARED, by_remote=True))
+        if leg.cue is not None:
+            # The flow may hear of the answer later than the party hears the prompt.
+            self._play(party, leg.cue, late_ms=telephone.late_ms)
+
+    def _refuse(self, party: Party) -> None:
+        if not self._legs[party].answered:
+            self._end(party, self._plan.telephones[party].refusal, by_remote=True)
+
+    def _press(self, party: Party) -> None:
+        if not self._legs[party].over:
+            self._report(DigitReceived(party, "5"))
+
+    def _hang_up(self, party: Party) -> None:
+        release_ms = self._plan.telephones[party].release_ms
+        if release_ms is not None:
+            self._in(release_ms, lambda: self._end(party, CLEARED, by_remote=False))
+
+    def _end(self, party: Party, cause: Cause, *, by_remote: bool) -> None:
+        leg = self._legs[party]
+        if leg.over:
+            return
+        leg.over = True
+        for key in [key for key in self._playing if key[0] is party]:
+            del self._playing[key]
+        self._signal(LegHungUp(party, cause, by_remote), party)
+
+    # ---- prompts
+
+    def _fate(self, party: Party, prompt: Prompt) -> Fate:
+        return self._plan.prompts.get((party, prompt), Fate())
+
+    def _play(self, party: Party, prompt: Prompt, late_ms: int = 0) -> None:
+        if self._legs[party].over:
+            return  # its end is on its way to the flow
+        fate = self._fate(party, prompt)
+        if fate.fails_ms is not None:
+            delay_ms, event = fate.fails_ms, PromptFailed(party, prompt)
+            self._ends_in(party, prompt, late_ms + delay_ms, event)
+        elif prompt in LOOPED:
+            self._playing[party, prompt] = 0
+        else:
+            self._ends_in(party, prompt, late_ms + fate.length_ms, PromptEnded(party, prompt))
+
+    def _ends_in(self, party: Party, prompt: Prompt, delay_ms: int, event: Event) -> None:
+        def end() -> None:
+            if self._playing.get((party, prompt)) != mark:
+                return
+            del self._playing[party, prompt]
+            self._tell(event)
+            echo_ms = self._fate(party, prompt).echo_ms
+            if echo_ms is not None:
+                self._report(event, echo_ms)
+
+        mark = self._in(delay_ms, end)
+        self._playing[party, prompt] = mark
+
+    def _stop(self, party: Party, prompt: Prompt) -> None:
+        self._playing.pop((party, prompt), None)
+        if self._fate(party, prompt).crosses:
+            self._report(PromptEnded(party, prompt))
+
+    # ---- timers
+
+    def _start_timer(self, timer: Timer, delay_ms: int) -> None:
+        def expire() -> None:
+            if self._timers.get(timer) == mark:
+                del self._timers[timer]
+                self._tell(TimerExpired(timer))
+
+        mark = self._in(delay_ms, expire, timer=True)
+        self._timers[timer] = mark
+
+    def _cancel_timer(self, timer: Timer) -> None:
+        if self._timers.pop(timer, None) is None or not self._plan.stale_timers:
+            return
+
+        def expire_all_the_same() -> None:
+            if timer not in self._timers:
+                self._tell(TimerExpired(timer))
+
+        self._in(0, expire_all_the_same)
