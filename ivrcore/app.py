@@ -187,7 +187,7 @@ def run(task: Callable[[AppReactor], "Deferred[int]"], interrupted: Callable[[],
         maybeDeferred(task, reactor).addBoth(done)
 
     reactor.callWhenRunning(begin)
-    reactor.run(installSignalHandlers=False)
+    reactor.run()  # its own handlers stay for SIGCHLD; ours replace those of SIGINT and SIGTERM
     result = outcome[0] if outcome else 1
     if isinstance(result, Failure):
         result.raiseException()

@@ -56,7 +56,7 @@ class Reactor(ReactorTime, ReactorThread, Protocol):
 class RunningReactor(Reactor, Protocol):
     """What a program needs besides: to start it and to end it."""
 
-    def run(self, installSignalHandlers: bool = True) -> None:  # noqa: N803
+    def run(self) -> None:
         """Serve until `stop`."""
 
     def stop(self) -> None:
