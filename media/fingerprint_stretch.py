@@ -234,6 +234,8 @@ def _slipped_offsets(x: Float32, material: Material, run: Run) -> list[int]:
 def _refined(x: Float32, material: Material, group: list[Run], lowest: int, highest: int) -> list[Piece]:
     """The pieces of one group of runs, with edges and joints moved to where the evidence turns."""
     pieces = [Piece(run.start, min(run.stop, x.size), run.offset, run.gain) for run in group]
+    # The path's gains are coarse; the edges are sharper at the true ones.
+    pieces = [replace(piece, gain=_gain(x, material, piece)) for piece in pieces]
     pieces[0] = replace(pieces[0], start=_edge(x, material, pieces[0], lowest, beginning=True))
     pieces[-1] = replace(pieces[-1], stop=_edge(x, material, pieces[-1], highest, beginning=False))
     for i in range(len(pieces) - 1):

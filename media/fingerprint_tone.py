@@ -72,7 +72,8 @@ class ToneShape:
     @classmethod
     def of(cls, samples: Float32, loop: bool) -> "ToneShape | None":
         """The shape of a known signal, None when it is no steady tone."""
-        frequencies = _lines(samples)
+        # A quarter second parts 440 and 480 Hz; a beep may be shorter than that.
+        frequencies = _lines(samples, 0.25) or _lines(samples, 0.1)
         if not frequencies:
             return None
         bursts = find_bursts(samples, frequencies)
@@ -101,13 +102,12 @@ class ToneStretch:
     score: float
 
 
-def _lines(samples: Float32) -> tuple[float, ...]:
-    """The frequencies that hold nearly all the power, () when it takes more than MOST_LINES."""
+def _lines(samples: Float32, width_s: float) -> tuple[float, ...]:
+    """The frequencies with nearly all the power of the loudest width_s, () for more than MOST_LINES."""
     power = samples.astype(np.float64) ** 2
     if samples.size < _WIDTH or not power.any():
         return ()
-    # The loudest quarter second: long enough to part 440 and 480 Hz, short enough to fit into a burst.
-    width = min(samples.size, SAMPLE_RATE_HZ // 4)
+    width = min(samples.size, round(width_s * SAMPLE_RATE_HZ))
     running = np.concatenate(([0.0], np.cumsum(power)))
     start = int((running[width:] - running[:-width]).argmax())
     piece = samples[start : start + width].astype(np.float64) * np.hanning(width)

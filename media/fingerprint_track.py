@@ -129,12 +129,14 @@ def track(x: Float32, signal: Float32, loop: bool, offsets: list[int]) -> list[R
     Returns:
         Runs in order of time; neighbours that touch belong to one stretch.
     """
+    if not offsets:
+        return []
     n_frames = x.size // _HOP + 1
     gains = 10.0 ** (GAINS_DB / 20.0)
     scores = np.full((n_frames, len(offsets), gains.size), _LEAST_PER_FRAME, dtype=np.float64)
     # The recording's spectra are needed once, from the first frame any offset reaches.
-    lowest = 0 if loop or not offsets else max(0, min(offsets) // _HOP)
-    highest = x.size if loop or not offsets else min(x.size, max(offsets) + signal.size + 2 * _WIDTH)
+    lowest = 0 if loop else max(0, min(offsets) // _HOP)
+    highest = x.size if loop else min(x.size, max(offsets) + signal.size + 2 * _WIDTH)
     spectrum = _spectra(x[lowest * _HOP : highest], _WIDTH, _HOP)
     for i, offset in enumerate(offsets):
         first = 0 if loop else max(0, offset // _HOP)
