@@ -105,6 +105,10 @@ class NativeCall(pj.Call):
         except Exception:
             log.exception("onCallMediaState")
 
+    def onCallRedirected(self, prm: pj.OnCallRedirectedParam) -> int:  # noqa: ARG002, N802
+        """A 3xx ends the leg with its own status: where a call goes is decided above, and billed there."""
+        return pj.PJSIP_REDIRECT_REJECT
+
     def onDtmfEvent(self, prm: pj.OnDtmfEventParam) -> None:  # noqa: N802
         """A key by RFC 4733 or INFO; updates of the same key are not a second key."""
         try:

@@ -3,7 +3,8 @@
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pjsua2 as pj
@@ -21,6 +22,7 @@ from sip.pjsua.engine import read_limits, silence_log
 from sip.pjsua.inbox import Inbox
 from sip.pjsua.leg import PjsuaLeg
 from sip.pjsua.message import header, uri_user
+from sip.pjsua.priority import realtime_for_new_threads
 from sip.reactor import Reactor
 from sip.trunk import Trunk
 
@@ -107,12 +109,15 @@ class PjsuaEndpoint:
         # The discard algorithm stays pjsua's default, progressive (the binding cannot set it). With a fixed
         # prefetch it drops only what a burst piled up above it: the delay returns to the prefetch, and the
         # two captures of a call come back into step (see docs/media-behaviour.md).
-        endpoint.libInit(config)
+        with realtime_for_new_threads(settings.realtime):
+            endpoint.libInit(config)
         self._limits = read_limits(endpoint)
         self._address = self._open_port()
         endpoint.libStart()
-        endpoint.audDevManager().setNullDev()
-        self._select_codecs()
+        with realtime_for_new_threads(settings.realtime):
+            endpoint.audDevManager().setNullDev()
+        self._learn_codecs()
+        self._rank_codecs(settings.codecs)
         # The first account takes the INVITEs that come in.
         self.account_for(Trunk(codecs=settings.codecs))
 
@@ -133,15 +138,21 @@ class PjsuaEndpoint:
             raise SipConfigError(f"{where} cannot be opened: {error.reason}") from error
         return self._endpoint.transportGetInfo(handle).localName
 
-    def _select_codecs(self) -> None:
-        known = {codec.codecId: codec.codecId.split("/")[0].upper() for codec in self._endpoint.codecEnum2()}
+    def _learn_codecs(self) -> None:
+        self._known_codecs = {
+            codec.codecId: codec.codecId.split("/")[0].upper() for codec in self._endpoint.codecEnum2()
+        }
+        have = set(self._known_codecs.values())
         for codec in self._settings.codecs:
-            if codec not in known.values():
-                have = ", ".join(sorted(set(known.values())))
-                raise SipConfigError(f"codec {codec} is not in this pjsua2 build, which has {have}")
-        for codec_id, name in known.items():
-            rank = self._settings.codecs.index(name) if name in self._settings.codecs else None
-            self._endpoint.codecSetPriority(codec_id, 0 if rank is None else 255 - rank)
+            if codec not in have:
+                raise SipConfigError(
+                    f"codec {codec} is not in this pjsua2 build, which has {', '.join(sorted(have))}"
+                )
+
+    def _rank_codecs(self, codecs: tuple[str, ...]) -> None:
+        self._ranked_codecs = codecs
+        for codec_id, name in self._known_codecs.items():
+            self._endpoint.codecSetPriority(codec_id, 255 - codecs.index(name) if name in codecs else 0)
 
     # -- what sip.endpoint promises -------------------------------------------------------------------
 
@@ -196,9 +207,14 @@ class PjsuaEndpoint:
     # -- what legs need ---------------------------------------------------------------------------------
 
     def account_for(self, trunk: Trunk) -> _Account:
-        """The account that carries a trunk's proxy and credentials; made on first use."""
+        """The account that carries a trunk's proxy and credentials; made on first use.
+
+        Raises:
+            SipConfigError: the trunk's codecs and the endpoint's have none in common.
+        """
         if trunk in self._accounts:
             return self._accounts[trunk]
+        self._codecs_towards(trunk)
         config = pj.AccountConfig()
         config.idUri = f"sip:{self._settings.user_agent}@{self._address}"
         config.regConfig.registerOnAdd = False
@@ -215,6 +231,34 @@ class PjsuaEndpoint:
         account.create(config, len(self._accounts) == 0)
         self._accounts[trunk] = account
         return account
+
+    @contextmanager
+    def offering(self, trunk: Trunk) -> Iterator[None]:
+        """While this holds, an INVITE offers the trunk's codecs.
+
+        pjsua ranks codecs for the whole endpoint only, but writes the offer inside makeCall; an INVITE that
+        comes in at this very moment is answered by the trunk's order.
+        """
+        codecs = self._codecs_towards(trunk)
+        if codecs == self._ranked_codecs:
+            yield
+            return
+        self._rank_codecs(codecs)
+        try:
+            yield
+        finally:
+            self._rank_codecs(self._settings.codecs)
+
+    def _codecs_towards(self, trunk: Trunk) -> tuple[str, ...]:
+        codecs = tuple(codec for codec in trunk.codecs if codec in self._settings.codecs)
+        if not codecs:
+            ours, theirs = ", ".join(self._settings.codecs), ", ".join(trunk.codecs)
+            raise SipConfigError(f"the trunk has no codec of the endpoint: {theirs} against {ours}")
+        return codecs
+
+    def has_free_call(self) -> bool:
+        """Whether the engine has a call for every leg that needs one."""
+        return sum(leg.has_call for leg in self._legs.values()) <= self._limits.calls
 
     def host(self) -> str:
         """Our own host for identities when the trunk has none."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from math import inf
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ from media.errors import MediaError
 from media.g711 import ulaw_decode
 from media.level import level_dbm0
 from sip.cause import NO_RESOURCE, HangupCause, status_from_q850
+from sip.errors import LegStateError
 from sip.events import (
     CaptureStarted,
     DigitReceived,
@@ -41,6 +42,8 @@ from sip.trunk import Trunk
 log = logging.getLogger("ivrcore.sip")
 
 _TICK_S = 0.02
+_SLOT_S = 0.002
+_SLOT_TRIES = 100
 _PJ_ETOOMANY = 70010  # pjlib errno.h; what the fifth call of a four-call build gets
 
 
@@ -53,6 +56,8 @@ class LegHost(Protocol):
     flusher: CaptureFlusher
 
     def account_for(self, trunk: Trunk) -> pj.Account: ...
+    def offering(self, trunk: Trunk) -> AbstractContextManager[None]: ...
+    def has_free_call(self) -> bool: ...
     def host(self) -> str: ...
     def forget(self, leg: "PjsuaLeg") -> None: ...
 
@@ -77,12 +82,18 @@ class PjsuaLeg:
         self._capture_closed: Deferred[None] | None = None
         self._tones: list[pj.ToneGenerator] = []
         self._watch: DelayedCall | None = None
+        self._retry: DelayedCall | None = None
         self.on_media_started: list[Callable[[], None]] = []
 
     @property
     def id(self) -> LegId:
         """The leg's name within its endpoint."""
         return self._id
+
+    @property
+    def has_call(self) -> bool:
+        """Whether it needs one of the engine's calls."""
+        return self._call is not None and not self._over
 
     @property
     def media(self) -> pj.AudioMedia | None:
@@ -92,7 +103,15 @@ class PjsuaLeg:
     # -- signalling -----------------------------------------------------------------------------------
 
     def dial(self, trunk: Trunk, called: str, *, display: str, at_answer: Cue | None = None) -> None:
-        """See sip.leg.Leg."""
+        """See sip.leg.Leg.
+
+        Raises:
+            LegStateError: it was dialled before.
+        """
+        if self._over or self._hung_up_by_us:
+            return
+        if self._call is not None:
+            raise LegStateError(f"leg {self._id} was dialled before")
         uri = trunk.uri_of(called)
         identity = trunk.identity_of(display, self.host.host())
         call = NativeCall(self.host.account_for(trunk), pj.PJSUA_INVALID_ID, self.host.inbox)
@@ -108,15 +127,25 @@ class PjsuaLeg:
         asserted = pj.SipHeader()
         asserted.hName, asserted.hValue = "P-Asserted-Identity", f"<{identity}>"
         param.txOption.headers.append(asserted)
+        self._invite(call, trunk, uri, param, _SLOT_TRIES)
+
+    def _invite(self, call: NativeCall, trunk: Trunk, uri: str, param: pj.CallOpParam, tries: int) -> None:
+        self._retry = None
         try:
-            call.makeCall(uri, param)
+            with self.host.offering(trunk):
+                call.makeCall(uri, param)
         except pj.Error as error:
-            cause = (
-                NO_RESOURCE
-                if error.status == _PJ_ETOOMANY
-                else HangupCause(41, 503, f"not sent: {error.reason}")
-            )
-            self.host.inbox.post(lambda at_s: self.on_ended(at_s, cause))
+            full = error.status == _PJ_ETOOMANY
+            if full and tries and self.host.has_free_call():
+                # pjsua frees a call some ms after it reported its end: while our own book has room, wait.
+                self._retry = self.host.reactor.callLater(
+                    _SLOT_S, self._invite, call, trunk, uri, param, tries - 1
+                )
+                return
+            self._end(NO_RESOURCE if full else HangupCause(41, 503, f"not sent: {error.reason}"))
+
+    def _end(self, cause: HangupCause) -> None:
+        self.host.inbox.post(lambda at_s: self.on_ended(at_s, cause))
 
     def adopt(self, call: NativeCall) -> None:
         """Take over the call of an INVITE that came in."""
@@ -157,10 +186,13 @@ class PjsuaLeg:
 
     def hang_up(self, cause: HangupCause) -> None:
         """See sip.leg.Leg."""
-        if self._call is None or self._over or self._hung_up_by_us:
+        if self._over or self._hung_up_by_us:
             return
         self._hung_up_by_us = True
         self._release_media()
+        if self._call is None or self._retry is not None:  # no INVITE was sent, and none will be
+            self._end(cause)
+            return
         param = pj.CallOpParam()
         param.txOption.headers.append(_reason(cause))
         if not self._answered:
@@ -252,6 +284,8 @@ class PjsuaLeg:
 
     def start_capture(self, path: Path) -> None:
         """See sip.leg.Leg."""
+        if self._over or self._hung_up_by_us:
+            return
         self._recorder = open_recorder(path)
         self.host.flusher.begin()
         self._capture_path = path
@@ -360,6 +394,8 @@ class PjsuaLeg:
         if self._watch is not None and self._watch.active():
             self._watch.cancel()
         self._watch = None
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
         if self._recorder is not None:
             self._capture_closed = self.stop_capture()
         for playback in tuple(self._players):

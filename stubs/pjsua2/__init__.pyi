@@ -16,6 +16,7 @@ PJSIP_EVENT_RX_MSG: int
 PJSIP_EVENT_TSX_STATE: int
 PJSIP_INV_STATE_CONFIRMED: int
 PJSIP_INV_STATE_DISCONNECTED: int
+PJSIP_REDIRECT_REJECT: int
 PJSIP_TRANSPORT_UDP: int
 PJSUA_DTMF_METHOD_RFC2833: int
 PJSUA_DTMF_METHOD_SIP_INFO: int
@@ -210,6 +211,8 @@ class OnCallTsxStateParam:
 
 class OnCallMediaStateParam: ...
 
+class OnCallRedirectedParam: ...
+
 class OnDtmfEventParam:
     method: int
     digit: str
@@ -229,6 +232,7 @@ class Call:
     def onCallState(self, prm: OnCallStateParam) -> None: ...
     def onCallTsxState(self, prm: OnCallTsxStateParam) -> None: ...
     def onCallMediaState(self, prm: OnCallMediaStateParam) -> None: ...
+    def onCallRedirected(self, prm: OnCallRedirectedParam) -> int: ...
     def onDtmfEvent(self, prm: OnDtmfEventParam) -> None: ...
 
 # -- media ------------------------------------------------------------------------------------------------
