@@ -28,6 +28,7 @@ class EndpointSettings:
             adds, and what a late packet may be late by without a gap.
         cache_dir: where prepared sounds (unrolled loops) are kept.
         trace_file: SIP messages and the stack's log go there; None for no trace.
+        realtime: let the audio threads run before ordinary work, where the system permits it.
     """
 
     bind: str = "127.0.0.1"
@@ -37,6 +38,7 @@ class EndpointSettings:
     cache_dir: Path = Path("build/cache")
     trace_file: Path | None = None
     user_agent: str = "ivrcore"
+    realtime: bool = True
 
     def __post_init__(self) -> None:
         check_codecs(self.codecs)
