@@ -214,6 +214,17 @@ def test_two_instances_run_side_by_side(testbed: Testbed, tmp_path: Path) -> Non
     )
 
 
+def test_script_fails_where_its_sip_port_is_taken(testbed: Testbed, tmp_path: Path) -> None:
+    environment = {**os.environ, "IVRCORE_ASTERISK_INSTANCE": f"third-{os.getpid()}"}
+    environment |= {
+        "IVRCORE_ASTERISK_STATE": str(tmp_path),
+        "IVRCORE_ASTERISK_SIP_PORT": str(testbed.sip_port),
+    }
+    up = subprocess.run([str(TESTBED), "up"], env=environment, capture_output=True, text=True)
+    assert up.returncode == 1
+    assert f"are the ports {testbed.sip_port}," in up.stderr
+
+
 def test_script_exits_77_with_the_reason_where_no_engine_runs() -> None:
     environment = {**os.environ, "IVRCORE_CONTAINER_ENGINE": "false"}
     run = subprocess.run([str(TESTBED), "up"], env=environment, capture_output=True, text=True)
