@@ -99,7 +99,7 @@ def _moments(panels: Sequence[Axes], moments: Sequence[tuple[float, str]]) -> No
             label,
             (at_s, 1.0),
             xycoords=("data", "axes fraction"),
-            xytext=(0, 14 + 11 * row),
+            xytext=(0, 20 + 11 * row),
             textcoords="offset points",
             ha="center",
             fontsize=8,

@@ -80,7 +80,7 @@ class _Demo:
             limits = application.limits
             self._console.print(
                 f"core on {application.address} (pjsua2 {limits.version}, {limits.calls} legs at most); "
-                f"the customer's clock runs {CLOCK_SCALE:.0f} times as fast"
+                f"the customer's clock runs {CLOCK_SCALE:g} times as fast"
             )
             history = TimelinePrinter(self._console)
             entries: list[Any] = []

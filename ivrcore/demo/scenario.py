@@ -1,7 +1,7 @@
-"""The demo's script: who does what, with which sounds, on a clock ten times as fast.
+"""The demo's script: who does what, with which sounds, on a clock seven and a half times as fast.
 
 Every rule of a callback shows once: preVoice, waitVoice, ringback, the recording hint, talk, the
-last-minute warning and the limit of 2 minutes, which take 12 s.
+last-minute warning and the limit of 2 minutes, which take 16 s.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from media.testsignal import talk
 from media.wav import write_alaw
 from sip.softphone import Script
 
-CLOCK_SCALE = 10.0
+CLOCK_SCALE = 7.5
 DISPLAY_A = "+8675528000001"
 DISPLAY_B = "+8675528000002"
 TALK_S = 30.0
