@@ -22,8 +22,9 @@ Design, from the whole recording to the single sample:
 A stretch begins and ends at audible samples of the signal: digital silence around a prompt, and a pause after
 which it does not go on, are no part of it. Audible is what lies less than 40 dB under the signal's peak.
 
-Edges are right to about 3 ms. One exception: where a signal is cut in its middle while an unknown one 15 dB louder
-sounds, it now and then disappears earlier than it ends. A cut right beside a signal's own end may pass for that end.
+Edges are right to about 3 ms. One exception: where a signal is cut in its middle while an unknown one 15 dB
+louder sounds, an edge may be off by tens of milliseconds, rarely by more. A cut right beside its own end may
+pass for that end.
 
 Left out: signals at another speed or sampling rate, DTMF (media.dtmf), and one signal mixed with itself.
 """
