@@ -1,4 +1,4 @@
-"""The containerised Asterisk, built and started once a session, on ports nobody else uses."""
+"""The containerised Asterisk, built and started once a test run, on ports nobody else uses."""
 
 import os
 import shutil
@@ -18,7 +18,10 @@ REQUIRED = "IVRCORE_REQUIRE_ASTERISK"
 
 @pytest.fixture(scope="session")
 def testbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
-    """A running testbed of this session's own; skips by name where no container engine can run."""
+    """A running testbed of this test run's own; skips by name where no container engine can run.
+
+    IVRCORE_REQUIRE_ASTERISK=1 turns that skip into an error; IVRCORE_KEEP_STATE=1 keeps logs and recordings.
+    """
     instance = f"pytest-{os.getpid()}"
     environment = {**os.environ, "IVRCORE_ASTERISK_INSTANCE": instance, "IVRCORE_PYTHON": sys.executable}
     up = subprocess.run(
