@@ -20,9 +20,10 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from ivrcore.captures import CaptureRoom, finish_interrupted
 from ivrcore.cdr import CallRecord, Entry, RecordingRecord
 from ivrcore.clock import FlowClock
-from ivrcore.recorder import Recorder, RecordingPlace, finish_interrupted
+from ivrcore.recorder import Recorder, RecordingPlace, record_of
 from ivrcore.request import CallbackRequest
 from ivrcore.runner import CallRunner
 from ivrcore.sounds import PromptFiles, sounds_for
@@ -65,11 +66,14 @@ class Settings:
     recordings_dir: Path | None = None
 
     @property
-    def place(self) -> RecordingPlace:
-        """Where recordings are made and kept."""
-        return RecordingPlace(
-            captures=self.data_dir / "captures", finished=self.recordings_dir or self.data_dir / "recordings"
-        )
+    def captures(self) -> Path:
+        """Where recordings are made; other processes may make theirs there too."""
+        return self.data_dir / "captures"
+
+    @property
+    def finished(self) -> Path:
+        """Where finished recordings go."""
+        return self.recordings_dir or self.data_dir / "recordings"
 
 
 class Application:
@@ -82,12 +86,17 @@ class Application:
             SipConfigError: the endpoint cannot start.
         """
         self.settings = settings
-        self.recovered: list[tuple[str, RecordingRecord]] = list(finish_interrupted(settings.place))
+        self.recovered: list[tuple[str, RecordingRecord]] = [
+            (found.session, record_of(found.result))
+            for found in finish_interrupted(settings.captures, settings.finished)
+        ]
         self._reactor = reactor
         self._endpoint = PjsuaEndpoint(settings.endpoint, reactor)
+        self._room: CaptureRoom | None = None
         self._clock = FlowClock(reactor, settings.clock_scale)
         self._counter = itertools.count(1)
         self._runners: set[CallRunner] = set()
+        self._idle: Deferred[None] | None = None
 
     @property
     def limits(self) -> EngineLimits:
@@ -124,7 +133,9 @@ class Application:
         session = f"{datetime.now(UTC):%Y%m%d%H%M%S}-{os.getpid()}-{next(self._counter)}"
         recorder = None
         if request.record:
-            recorder = Recorder(session, settings.place, self._in_thread)
+            self._room = self._room or CaptureRoom(settings.captures)
+            place = RecordingPlace(self._room.directory, settings.finished)
+            recorder = Recorder(session, place, self._in_thread)
             recorder.prepare()
         runner = CallRunner(
             session,
@@ -140,6 +151,8 @@ class Application:
 
         def finished(record: CallRecord) -> CallRecord:
             self._runners.discard(runner)
+            if self._idle is not None and not self._runners:
+                self._idle.callback(None)
             return record
 
         return runner.start().addCallback(finished)
@@ -150,9 +163,20 @@ class Application:
             runner.stop()
 
     def close(self) -> "Deferred[None]":
-        """End what is up and stop the endpoint."""
+        """End what is up, finish its recordings and records, and stop the endpoint."""
         self.stop_calls()
-        return self._endpoint.close()
+        return self._endpoint.close().addCallback(lambda _: self._when_idle()).addCallback(self._leave)
+
+    def _when_idle(self) -> "Deferred[None]":
+        self._idle = Deferred()
+        if not self._runners:
+            self._idle.callback(None)
+        return self._idle
+
+    def _leave(self, _: object) -> None:
+        if self._room is not None:
+            self._room.close()
+            self._room = None
 
     def _in_thread(self, work: Callable[..., object], *arguments: object) -> "Deferred[object]":
         pool = self._reactor.getThreadPool()

@@ -5,7 +5,7 @@ and drops pjmedia's recorders.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 
 from ivrcore.cdr import RecordingRecord
-from media.errors import MediaError
 from media.recording import (
     CapturePaths,
     CapturePlan,
@@ -23,7 +22,6 @@ from media.recording import (
     discard,
     finish,
     forget,
-    recover,
 )
 from sip.leg import Leg
 
@@ -35,7 +33,7 @@ class RecordingPlace:
     """Where recordings are made and where they go.
 
     Attributes:
-        captures: one directory a running call; searched at the next start for what a crash left.
+        captures: one directory a running call, in this process's room (ivrcore.captures).
         finished: the finished files, `<session>.wav`.
     """
 
@@ -104,25 +102,9 @@ class Recorder:
         # The flow has timed the talk: what the captures lack of it at a tick's edge is no reason to drop it.
         result = finish(replace(self._plan, min_ms=0)) if keep else discard(self._plan, reason)
         forget(self._plan.directory)
-        return _record(result)
+        return record_of(result)
 
 
-def finish_interrupted(place: RecordingPlace) -> Iterator[tuple[str, RecordingRecord]]:
-    """Finish what a killed process left: (session, what became of its recording), one at a time.
-
-    Blocks for the disk; call it at start, before any call.
-    """
-    try:
-        place.finished.mkdir(parents=True, exist_ok=True)
-        found = recover(place.captures)
-    except (OSError, MediaError) as error:
-        yield "-", RecordingRecord(None, str(error), 0.0)
-        return
-    for recovered in found:
-        if recovered.settled:
-            forget(recovered.directory)
-        yield recovered.session, _record(recovered.result)
-
-
-def _record(result: RecordingResult) -> RecordingRecord:
+def record_of(result: RecordingResult) -> RecordingRecord:
+    """The result of media.recording in the words of a call's record."""
     return RecordingRecord(result.path, result.reason, result.duration_s)
