@@ -322,8 +322,13 @@ class PjsuaLeg:
         media = self.media
         if media is None:
             return -inf
-        # pjmedia keeps the mean magnitude of the last frame as a complemented mu-law code.
-        magnitude = abs(int(ulaw_decode(np.array([media.getRxLevel() ^ 0xFF], dtype=np.uint8))[0]))
+        # pjmedia keeps the mean magnitude of the last frame as a complemented mu-law code, pjsua2 tells it in
+        # percent, 1 dB a step. "Tx" is what the port sends into the conference: what came from the wire.
+        percent = media.getTxLevel()
+        if percent == 0:
+            return -inf
+        code = min(round((percent + 0.5) * 2.55), 255)
+        magnitude = abs(int(ulaw_decode(np.array([code ^ 0xFF], dtype=np.uint8))[0]))
         # The mean magnitude of a sine is 2/pi of its peak, its RMS 1/sqrt(2).
         rms = round(magnitude * np.pi / (2 * np.sqrt(2)))
         return level_dbm0(np.array([min(rms, 32767)], dtype=np.int16))

@@ -58,6 +58,13 @@ class SipMessage:
         return [int(number) for number in found.group(1).split()]
 
     @property
+    def event_payload_type(self) -> int:
+        """What its SDP calls telephone-event: the number to send events to it with (RFC 3264 section 5.1)."""
+        found = re.search(r"^a=rtpmap:(\d+) telephone-event/8000\r$", self.body, re.MULTILINE)
+        assert found, f"no telephone-event in {self.body}"
+        return int(found.group(1))
+
+    @property
     def rtp_address(self) -> tuple[str, int]:
         """Where it wants RTP."""
         host = re.search(r"^c=IN IP4 (\S+)\r$", self.body, re.MULTILINE)
@@ -221,7 +228,7 @@ class WirePhone:
     ) -> None:
         """One packet of an RFC 4733 event; the timestamp stands still until `next_event`."""
         payload = struct.pack("!BBH", event, (0x80 if end else 0) | 10, duration_ticks)
-        self.send_rtp(invite, TELEPHONE_EVENT, payload, marker=marker)
+        self.send_rtp(invite, invite.event_payload_type, payload, marker=marker)
 
     def next_event(self, ticks: int) -> None:
         """Let RTP time pass between two events."""
