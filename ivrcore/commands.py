@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-from ivrcore.events import Cause, Party, Prompt, Timer
+from ivrcore.events import Cause, Party, Playable, Timer
 
 
 class Status(Enum):
@@ -13,6 +13,7 @@ class Status(Enum):
     CALLOUT = "callout"
     ALERTING = "alerting"
     ANSWER = "answer"
+    COLLECT_INFO = "collectInfo"
     DISCONNECT = "disconnect"
 
 
@@ -38,7 +39,7 @@ class Dial:
     """Call a party. `at_answer` starts with its answer itself, in the first packet."""
 
     party: Party
-    at_answer: Prompt | None = None
+    at_answer: Playable | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Play:
     """Play a prompt to a party."""
 
     party: Party
-    prompt: Prompt
+    prompt: Playable
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Stop:
     """Stop a prompt."""
 
     party: Party
-    prompt: Prompt
+    prompt: Playable
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,21 @@ class RelayDigit:
 
 
 @dataclass(frozen=True)
+class Collect:
+    """Collect up to `length` keys of a party; DigitsCollected comes when they are there, or time is up."""
+
+    party: Party
+    length: int
+
+
+@dataclass(frozen=True)
+class StopCollecting:
+    """Give a collection up, without an event; fine when there is none."""
+
+    party: Party
+
+
+@dataclass(frozen=True)
 class StartTimer:
     """Ask for TimerExpired after a while of the flow's clock; replaces a running one of that name."""
 
@@ -131,10 +147,11 @@ class CancelTimer:
 
 @dataclass(frozen=True)
 class Report:
-    """Tell the customer; `party` is None only for the end of the call."""
+    """Tell the customer; `party` is None only for the end of the call, `digits` are those of collectInfo."""
 
     status: Status
     party: Party | None = None
+    digits: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -157,6 +174,8 @@ Command: TypeAlias = (
     | StartRecording
     | FinishRecording
     | RelayDigit
+    | Collect
+    | StopCollecting
     | StartTimer
     | CancelTimer
     | Report

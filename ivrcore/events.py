@@ -27,8 +27,32 @@ class Prompt(Enum):
     LAST_MINUTE = "lastMinVoice"
 
 
+class Spoken(Enum):
+    """What the platform plays in a verification call (FAQ 6.2)."""
+
+    PRE_TONE = "preTone"
+    CODE = "code"
+    POS_TONE = "posTone"
+
+
+@dataclass(frozen=True)
+class Content:
+    """The content of one element of a notification; elements count from 0."""
+
+    element: int
+
+    @property
+    def value(self) -> str:
+        """Its name in histories and in what was heard."""
+        return f"element {self.element + 1}"
+
+
+Playable: TypeAlias = Prompt | Spoken | Content
+"""Whatever a flow can have played; each has a `value`, its name."""
+
+
 class Timer(Enum):
-    """The timers of a callback."""
+    """The timers of the flows."""
 
     RING = "ring"
     DRAIN = "drain"
@@ -89,7 +113,7 @@ class PromptEnded:
     """The last sample of a prompt left for the party."""
 
     party: Party
-    prompt: Prompt
+    prompt: Playable
 
 
 @dataclass(frozen=True)
@@ -97,7 +121,7 @@ class PromptFailed:
     """A prompt could not be played to the party."""
 
     party: Party
-    prompt: Prompt
+    prompt: Playable
 
 
 @dataclass(frozen=True)
@@ -111,6 +135,14 @@ class DigitReceived:
 
     party: Party
     digit: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class DigitsCollected:
+    """A collection ended: with its digits, or with none when no key came in time."""
+
+    party: Party
+    digits: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -135,6 +167,7 @@ Event: TypeAlias = (
     | PromptFailed
     | CaptureFailed
     | DigitReceived
+    | DigitsCollected
     | StopOrdered
     | TimerExpired
 )

@@ -42,7 +42,7 @@ from ivrcore.events import (
     LegHungUp,
     LegRang,
     Party,
-    Prompt,
+    Playable,
     PromptEnded,
     PromptFailed,
     StopOrdered,
@@ -77,7 +77,7 @@ class CallRunner:
         *,
         endpoint: Endpoint,
         trunk: Trunk,
-        sounds: Mapping[Prompt, Sound],
+        sounds: Mapping[Playable, Sound],
         clock: FlowClock,
         recorder: Recorder | None = None,
         observe: Callable[[Entry], None] = lambda _entry: None,
@@ -173,7 +173,7 @@ class CallRunner:
 
     # -- legs -----------------------------------------------------------------------------------------------
 
-    def _dial(self, party: Party, at_answer: Prompt | None) -> None:
+    def _dial(self, party: Party, at_answer: Playable | None) -> None:
         request = self._request
         called, display = (
             (request.caller, request.display_caller)
@@ -208,12 +208,15 @@ class CallRunner:
                 cause = Cause(why.q850, why.sip_status, sip_cause.state_code(why))
                 self._take(LegHungUp(party, cause, by_remote), event.at_s)
             case sip_events.PlaybackEnded(playback=playback):
-                self._take(PromptEnded(party, Prompt(playback)), event.at_s)
+                self._take(PromptEnded(party, self._playable(playback)), event.at_s)
             case sip_events.PlaybackFailed(playback=playback, reason=reason):
                 log.warning("%s: %s cannot be played to %s: %s", self._session, playback, party.value, reason)
-                self._take(PromptFailed(party, Prompt(playback)), event.at_s)
+                self._take(PromptFailed(party, self._playable(playback)), event.at_s)
             case sip_events.DigitReceived(digit=digit):
                 self._take(DigitReceived(party, digit), event.at_s)
+
+    def _playable(self, playback: sip_events.PlaybackId) -> Playable:
+        return next(playable for playable in self._sounds if _playback(playable) == playback)
 
     # -- timers and recording -------------------------------------------------------------------------------
 
@@ -262,5 +265,5 @@ class CallRunner:
         self._done.callback(record)
 
 
-def _playback(prompt: Prompt) -> sip_events.PlaybackId:
+def _playback(prompt: Playable) -> sip_events.PlaybackId:
     return sip_events.PlaybackId(prompt.value)

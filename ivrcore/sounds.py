@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivrcore.events import Prompt
+from ivrcore.events import Playable, Prompt
 from ivrcore.request import CallbackRequest, CalleeMedia
 from media.errors import MediaFileError, MediaFormatError
 from media.prompt import BuiltinPrompt, builtin
@@ -38,7 +38,7 @@ _BUILTIN = {
 
 def sounds_for(
     request: CallbackRequest, files: PromptFiles, cache_dir: Path, *, ringback_country: str = "CN"
-) -> Mapping[Prompt, Sound]:
+) -> Mapping[Playable, Sound]:
     """A sound for every prompt the request can ask for.
 
     Raises:
@@ -57,7 +57,7 @@ def sounds_for(
         Prompt.RECORD_HINT: request.record_hint,
         Prompt.LAST_MINUTE: request.max_duration_min > 0,
     }
-    sounds: dict[Prompt, Sound] = {}
+    sounds: dict[Playable, Sound] = {}
     for prompt, is_needed in needed.items():
         if not is_needed:
             continue

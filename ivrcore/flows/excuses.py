@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ivrcore.events import (
     CaptureFailed,
     DigitReceived,
+    DigitsCollected,
     EarlyMediaStarted,
     Event,
     FailureAnnounced,
@@ -46,6 +47,7 @@ IGNORED: tuple[Excuse, ...] = (
     Excuse(ALIVE, PromptFailed, "a prompt that is not waited for any more"),
     Excuse((*BEFORE_B, "CallingB", "PlayingHint"), CaptureFailed, "nothing is captured before the talk"),
     Excuse((*BEFORE_B, "CallingB", "PlayingHint"), DigitReceived, "nobody listens for keys before the talk"),
+    Excuse(ALIVE, DigitsCollected, "a callback collects no digits"),
     Excuse(ALIVE, TimerExpired, "the timer was taken back while its expiry was on its way"),
     Excuse(OVER, LegRang, "the leg has been told to end"),
     Excuse(OVER, FailureAnnounced, "the leg has been told to end"),
@@ -56,6 +58,7 @@ IGNORED: tuple[Excuse, ...] = (
     Excuse(OVER, PromptFailed, "the prompt ended with its leg"),
     Excuse(OVER, CaptureFailed, "the capture has been finished"),
     Excuse(OVER, DigitReceived, "the bridge is closed"),
+    Excuse(OVER, DigitsCollected, "a callback collects no digits"),
     Excuse(OVER, StopOrdered, "the call is ending already"),
     Excuse(OVER, TimerExpired, "the timer was taken back while its expiry was on its way"),
 )

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from enum import Enum
 from itertools import product
-from typing import Generic, TypeVar, get_args, get_type_hints
+from types import UnionType
+from typing import Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ivrcore.commands import Command
-from ivrcore.events import Cause, Event
+from ivrcore.events import Cause, Content, Event
 
 S = TypeVar("S")
 M = TypeVar("M")
@@ -22,6 +23,9 @@ SAMPLE_CAUSES = (
     Cause(q850=47, sip_status=503, state_code=7109),
 )
 """Busy, and no free port: the one cause the callback tells apart."""
+
+SAMPLE_CONTENTS = (Content(0), Content(1))
+"""The first element of a notification, and one after it."""
 
 SAMPLE_DIGIT = "5"
 """No flow of today looks at the digit itself."""
@@ -107,12 +111,15 @@ def _all_of(kind: type[Event]) -> Iterator[Event]:
 
 
 def _values(kind: type) -> tuple[object, ...]:
+    if get_origin(kind) in (Union, UnionType):
+        return tuple(value for member in get_args(kind) for value in _values(member))
     if issubclass(kind, Enum):
         return tuple(kind)
     samples: dict[type, tuple[object, ...]] = {
         Cause: SAMPLE_CAUSES,
         bool: (False, True),
         str: (SAMPLE_DIGIT,),
+        Content: SAMPLE_CONTENTS,
     }
     if kind not in samples:
         raise TypeError(f"no sample values for a field of type {kind.__name__}")

@@ -36,6 +36,7 @@ from ivrcore.events import (
     LegHungUp,
     LegRang,
     Party,
+    Playable,
     Prompt,
     PromptEnded,
     PromptFailed,
@@ -202,7 +203,7 @@ class _World:
 
     # ---- telephones
 
-    def _dial(self, party: Party, cue: Prompt | None) -> None:
+    def _dial(self, party: Party, cue: Playable | None) -> None:
         leg = self._legs[party] = _Leg(cue=cue)
         telephone = self._plan.telephones[party]
         if cue is not None and self._fate(party, cue).fails_ms == 0:
@@ -272,7 +273,7 @@ class _World:
     def _fate(self, party: Party, prompt: Prompt) -> Fate:
         return self._plan.prompts.get((party, prompt), Fate())
 
-    def _play(self, party: Party, prompt: Prompt, late_ms: int = 0) -> None:
+    def _play(self, party: Party, prompt: Playable, late_ms: int = 0) -> None:
         if self._legs[party].over:
             return  # its end is on its way to the flow
         fate = self._fate(party, prompt)
@@ -297,7 +298,7 @@ class _World:
         mark = self._in(delay_ms, end)
         self._playing[party, prompt] = mark
 
-    def _stop(self, party: Party, prompt: Prompt) -> None:
+    def _stop(self, party: Party, prompt: Playable) -> None:
         self._playing.pop((party, prompt), None)
         if self._fate(party, prompt).crosses:
             self._report(PromptEnded(party, prompt))
