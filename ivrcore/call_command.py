@@ -61,7 +61,8 @@ def run_call(options: CallOptions) -> int:
         ),
         clock_scale=options.clock_scale,
     )
-    console = Console(stderr=True, highlight=False)
+    # Plain lines for scripts to read: numbers and paths may look like markup, and no line is folded.
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     box: list[Application] = []
 
     def task(reactor: AppReactor) -> "Deferred[int]":
@@ -70,10 +71,10 @@ def run_call(options: CallOptions) -> int:
         for session, recording in application.recovered:
             console.print(f"finished the recording of an interrupted call, {session}: {_outcome(recording)}")
         limits = application.limits
-        console.print(
-            f"SIP on {application.address}, pjsua2 {limits.version}, {limits.calls} legs at once at the most"
+        printer = TimelinePrinter(
+            console,
+            f"SIP on {application.address}, pjsua2 {limits.version}, {limits.calls} legs at once at the most",
         )
-        printer = TimelinePrinter(console)
         try:
             calling = application.call(options.request, options.files, printer)
         except Exception as error:
@@ -106,14 +107,18 @@ def _raise(error: Exception) -> int:
 class TimelinePrinter:
     """Prints a call while it runs: seconds since its start, and what happened."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, headline: str = "") -> None:
+        """`headline` comes before the first entry: a call that is refused prints its reason alone."""
         self._console = console
+        self._headline = headline
         self._start_s: float | None = None
 
     def __call__(self, entry: Entry) -> None:
         """Print one entry of the history."""
         if self._start_s is None:
             self._start_s = entry.at_s
+            if self._headline:
+                self._console.print(self._headline)
         text = describe(entry)
         if text is not None:
             self._console.print(f"{entry.at_s - self._start_s:8.3f} s  {text}", highlight=False)
