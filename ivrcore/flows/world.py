@@ -112,7 +112,7 @@ class Plan:
 
     request: CallbackRequest
     telephones: Mapping[Party, Telephone]
-    prompts: Mapping[tuple[Party, Prompt], Fate] = field(default_factory=dict)
+    prompts: Mapping[tuple[Party, Playable], Fate] = field(default_factory=dict)
     stop_ms: int | None = None
     capture_fails_ms: int | None = None
     stale_timers: bool = False
@@ -140,7 +140,7 @@ class _Leg:
 
     answered: bool = False
     over: bool = False
-    cue: Prompt | None = None
+    cue: Playable | None = None
 
 
 class _World:
@@ -151,7 +151,7 @@ class _World:
         # Of two things due at once a timer comes first, so that limits are exact.
         self._agenda: list[tuple[int, bool, int, Callable[[], None]]] = []
         self._legs: dict[Party, _Leg] = {}
-        self._playing: dict[tuple[Party, Prompt], int] = {}
+        self._playing: dict[tuple[Party, Playable], int] = {}
         self._timers: dict[Timer, int] = {}
         self._entries: list[Entry] = []
         self._state, commands = start(plan.request)
@@ -270,7 +270,7 @@ class _World:
 
     # ---- prompts
 
-    def _fate(self, party: Party, prompt: Prompt) -> Fate:
+    def _fate(self, party: Party, prompt: Playable) -> Fate:
         return self._plan.prompts.get((party, prompt), Fate())
 
     def _play(self, party: Party, prompt: Playable, late_ms: int = 0) -> None:
@@ -285,7 +285,7 @@ class _World:
         else:
             self._ends_in(party, prompt, late_ms + fate.length_ms, PromptEnded(party, prompt))
 
-    def _ends_in(self, party: Party, prompt: Prompt, delay_ms: int, event: Event) -> None:
+    def _ends_in(self, party: Party, prompt: Playable, delay_ms: int, event: Event) -> None:
         def end() -> None:
             if self._playing.get((party, prompt)) != mark:
                 return
