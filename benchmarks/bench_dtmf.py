@@ -1,205 +1,256 @@
-"""How the detector reads the battery, beside spandsp on the same signals.
+"""How the detector reads, beside spandsp on the same signals; each command prints the table docs/dtmf.md
+quotes.
 
-    python benchmarks/bench_dtmf.py battery [family ...]     every point; prints where either fails, and the summary
+    python benchmarks/bench_dtmf.py battery [family ...]      every point of the battery where either fails;
+    sums python benchmarks/bench_dtmf.py table                     the requirements, one a line
+    python benchmarks/bench_dtmf.py talkoff --cache DIR       false digits in real speech from Debian packages
+    python benchmarks/bench_dtmf.py speed [--cache DIR]       one core, many legs
 
-Unit: per cent of the key presses read exactly once; false digits are counted. Budget and figures: docs/dtmf.md.
+Units: per cent of key presses read exactly once; false digits; us of CPU per leg and 20 ms tick.
 """
 
 import argparse
-from dataclasses import dataclass
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 
-import dtmf_peer
-import numpy as np
-from dtmf_battery import Point, battery
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
-from media.dtmf import DtmfBank, DtmfDigit, DtmfOnset
-from media.types import Pcm16
+import dtmf_peer  # noqa: E402  # found by the path set above
+import dtmf_speech  # noqa: E402
+import numpy as np  # noqa: E402
+import numpy.typing as npt  # noqa: E402
+from dtmf_battery import battery  # noqa: E402
+from dtmf_judge import (  # noqa: E402
+    Heard,
+    Score,
+    beyond,
+    judge,
+    meets,
+    run_ours,
+    run_spandsp,
+    timing,
+    worse,
+)
+from dtmf_points import Point  # noqa: E402
+from dtmf_table import markdown  # noqa: E402
+
+from media.dtmf import DtmfBank  # noqa: E402
+from media.dtmf.testing import (  # noqa: E402
+    Key,
+    band_limited,
+    dialled,
+    talker,
+    through_line,
+)
+from media.types import Pcm16  # noqa: E402
 
 TICK = 160
 DETECTORS = ("ours", "spandsp", "spandsp+filter")
 
 
-@dataclass(frozen=True)
-class Heard:
-    """One report: which digit, the sample it is assigned to a press by, and when it was known."""
-
-    digit: str
-    at: int
-    known: int
-    start_s: float = 0.0
-    end_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class Score:
-    """Of one detector at one point: presses read exactly once, digits too many, presses."""
-
-    read: int
-    false: int
-    presses: int
-
-    @property
-    def percent(self) -> float:
-        """Read, 0 to 100."""
-        return 100.0 * self.read / self.presses if self.presses else 0.0
+def everyone(points: list[Point]) -> tuple[list[list[list[Heard]]], list[list[Score]]]:
+    """What each detector reported at each point, and its score."""
+    heard = [run_ours(points)]
+    if dtmf_peer.available():
+        heard += [run_spandsp(points, False), run_spandsp(points, True)]
+    else:
+        print("libspandsp2 is not on this machine: its columns repeat ours", file=sys.stderr)
+        heard += [heard[0], heard[0]]
+    return heard, [[judge(point, got) for point, got in zip(points, each, strict=True)] for each in heard]
 
 
-def run_ours(points: list[Point], at_once: int = 64) -> list[list[Heard]]:
-    """Every point a leg of a bank; legs of like length together."""
-    results: list[list[Heard]] = [[] for _ in points]
-    order = sorted(range(len(points)), key=lambda index: points[index].audio.size)
-    for first in range(0, len(order), at_once):
-        group = order[first : first + at_once]
-        ticks = max(points[index].audio.size for index in group) // TICK + 10
-        audio = np.zeros((len(group), ticks * TICK), dtype=np.int16)
-        lost = np.zeros((len(group), ticks), dtype=bool)
-        for row, index in enumerate(group):
-            audio[row, : points[index].audio.size] = points[index].audio
-            lost[row, : len(points[index].lost)] = points[index].lost
-        bank = DtmfBank(len(group))
-        open_at: dict[int, int] = {}
-        for tick in range(ticks):
-            flags = lost[:, tick] if lost[:, tick].any() else None
-            for leg, event in bank.listen(audio[:, tick * TICK : (tick + 1) * TICK], flags):
-                if isinstance(event, DtmfOnset):
-                    open_at[leg] = (tick + 1) * TICK
-                elif isinstance(event, DtmfDigit):
-                    at = round(event.start_s * 8000)
-                    heard = Heard(event.digit, at, open_at[leg], event.start_s, event.end_s)
-                    results[group[leg]].append(heard)
-    return results
-
-
-
-
-def run_spandsp(points: list[Point], dial_tone_filter: bool) -> list[list[Heard]]:
-    """spandsp on every point; a report belongs to the press that began at least 20 ms before."""
-    return [
-        [
-            Heard(report.digit, report.known - TICK, report.known)
-            for report in dtmf_peer.detect(point.audio, dial_tone_filter)
-        ]
-        for point in points
-    ]
-
-
-def judge(point: Point, heard: list[Heard], slack: int = 60) -> Score:
-    """Assign every report to the latest press that had begun by then; a press is read if it got its digit alone."""
-    got: list[list[str]] = [[] for _ in point.presses]
-    starts = np.array([press.start for press in point.presses], dtype=np.int64)
-    false = 0
-    for report in heard:
-        index = int(np.searchsorted(starts, report.at + slack, side="right")) - 1
-        if index < 0:
-            false += 1
-        else:
-            got[index].append(report.digit)
-    read = sum(digits == [press.digit] for digits, press in zip(got, point.presses, strict=True))
-    for digits, press in zip(got, point.presses, strict=True):
-        false += max(0, len(digits) - (press.digit in digits))
-    return Score(read, false, len(point.presses))
-
-
-def meets(point: Point, score: Score) -> bool:
-    """Whether the point's rule is met; sweeps have none."""
-    if point.rule == "take":
-        return score.percent >= 99.0 and score.false <= 0.01 * score.presses
-    if point.rule == "refuse":
-        return score.percent <= 1.0
-    return point.rule == "sweep" or score.false == 0
-
-
-def worse(point: Point, mine: Score, other: Score) -> bool:
-    """Whether mine is worse beyond chance: more than 1 % fewer read (or more where it must refuse), or more false."""
-    if point.rule == "quiet":
-        return mine.false > other.false
-    if point.rule == "refuse":
-        return mine.percent > other.percent + 1.0
-    return mine.percent < other.percent - 1.0 or mine.false > other.false + max(1, 0.01 * mine.presses)
+def run_table(seed: int) -> None:
+    """Print the requirements as a Markdown table, then the timing."""
+    points = battery(seed)
+    heard, scores = everyone(points)
+    print(markdown(points, scores, DETECTORS))
+    print()
+    timing(points, heard[0])
 
 
 def run_battery(families: tuple[str, ...], seed: int, everything: bool) -> None:
-    """Print a line a point (only those where something fails or differs, unless everything), then the sums."""
+    """Print a line a point (only those where something fails or differs, unless everything), then the
+    sums."""
     points = battery(seed, families)
-    heard = [run_ours(points), run_spandsp(points, False), run_spandsp(points, True)]
-    scores = [[judge(point, got) for point, got in zip(points, each, strict=True)] for each in heard]
+    heard, scores = everyone(points)
     print(f"{'family':34}{'point':16}{'rule':8}" + "".join(f"{name:>18}" for name in DETECTORS))
     for index, point in enumerate(points):
         three = [each[index] for each in scores]
-        # Where nothing is to be read a lower figure is the better one, so a sweep beyond every rule is only shown.
+        # Where nothing is to be read a lower figure is the better one, so a sweep beyond every rule is only
+        # shown.
         marks = "".join(
             mark
             for mark, other in (("w", three[1]), ("W", three[2]))
-            if point.rule != "sweep" or not _beyond(point)
+            if point.rule != "sweep" or not beyond(point)
             if worse(point, three[0], other)
         )
         failed = not meets(point, three[0])
         if everything or marks or failed:
             figures = "".join(f"{score.percent:11.1f} % {score.false:4d}" for score in three)
-            print(f"{point.family:34}{point.label:16}{point.rule:8}{figures} {marks}{' FAILS' if failed else ''}")
+            verdict = " FAILS" if failed else ""
+            print(f"{point.family:34}{point.label:16}{point.rule:8}{figures} {marks}{verdict}")
     for name, each in zip(DETECTORS, scores, strict=True):
         ruled = [(point, score) for point, score in zip(points, each, strict=True) if point.rule != "sweep"]
         print(f"{name:16} meets {sum(meets(*pair) for pair in ruled)} of {len(ruled)} rules")
     for name, each in zip(DETECTORS[1:], scores[1:], strict=True):
         pairs = list(zip(points, scores[0], each, strict=True))
-        worse_at = sum(worse(point, mine, other) for point, mine, other in pairs if not _beyond(point))
-        better_at = sum(worse(point, other, mine) for point, mine, other in pairs if not _beyond(point))
+        worse_at = sum(worse(point, mine, other) for point, mine, other in pairs if not beyond(point))
+        better_at = sum(worse(point, other, mine) for point, mine, other in pairs if not beyond(point))
         print(f"against {name}: worse at {worse_at}, better at {better_at} of {len(points)} points")
     timing(points, heard[0])
 
 
-def _beyond(point: Point) -> bool:
-    """Sweep points outside every standard's limits, where reading more is no merit."""
-    if point.rule != "sweep":
-        return False
-    number = float(point.label.split()[0]) if point.label[0] in "+-0123456789" else 0.0
-    if point.family.startswith("frequency"):
-        return abs(number) > 2.0
-    if point.family.startswith("twist"):
-        return not -9 <= number <= 6
-    if point.family.startswith("level"):
-        return number < -44 or number > 3
-    return point.family == "length" and number < 33
+def false_digits(audio: Pcm16, n_legs: int = 64) -> int:
+    """Digits a bank reports in audio that holds none, the audio cut into legs."""
+    length = -(-audio.size // n_legs)
+    padded = np.zeros(n_legs * length, dtype=np.int16)
+    padded[: audio.size] = audio
+    legs = padded.reshape(n_legs, length)
+    bank = DtmfBank(n_legs)
+    return sum(len(bank.feed(legs[:, begin : begin + 8000])) for begin in range(0, length, 8000))
 
 
-def timing(points: list[Point], heard: list[list[Heard]]) -> None:
-    """Errors of the edges and the delay to certainty over all presses that were read, ms."""
-    rows = []
-    for point, got in zip(points, heard, strict=True):
-        if point.rule != "take":
-            continue
-        at = {report.at: report for report in got}
-        keys = np.array(sorted(at), dtype=np.int64)
-        for press in point.presses:
-            near = keys[np.abs(keys - press.start) < 100] if keys.size else keys
-            if near.size == 1 and at[int(near[0])].digit == press.digit:
-                report = at[int(near[0])]
-                rows.append(
-                    (
-                        report.start_s * 1000 - press.start / 8,
-                        report.end_s * 1000 - press.end / 8,
-                        (report.known - press.start) / 8,
-                    )
-                )
-    if rows:
-        low, middle, high = np.percentile(np.array(rows), [2.5, 50, 97.5], axis=0)
-        for index, name in enumerate(("start error", "end error", "known after onset")):
-            print(f"{name:18} {low[index]:6.2f} {middle[index]:6.2f} {high[index]:6.2f} ms (2.5, 50, 97.5 %)")
+ESPEAK_VOICES = ("en", "cmn", "de", "fr-fr", "es", "it", "ru", "pt", "nl", "sv", "hi", "tr")
 
 
+def espeak(cache: Path, text_package: str = "common-licenses") -> Pcm16:
+    """Synthetic speech: the licence texts every Debian machine holds, read in twelve voices and three
+    pitches."""
+    stored = cache / "espeak.npy"
+    if not stored.exists():
+        text = Path("/usr/share", text_package, "GPL-2").read_text(encoding="utf-8")[:9000]
+        parts = []
+        for voice in ESPEAK_VOICES:
+            for pitch in ("25", "50", "80"):
+                target = cache / "espeak.wav"
+                subprocess.run(["espeak-ng", "-v", voice, "-p", pitch, "-w", str(target), text], check=True)
+                decoded = dtmf_speech.decode(target)
+                if decoded is not None:
+                    parts.append(decoded)
+        np.save(stored, np.concatenate(parts))
+    loaded: Pcm16 = np.load(stored)
+    return loaded
+
+
+def run_talkoff(cache: Path) -> None:
+    """False digits by source, as recorded and limited to 300..3400 Hz, through A-law at -15 dBm0."""
+    sources: list[tuple[str, Callable[[], Pcm16]]] = [
+        (name, lambda name=name: dtmf_speech.load(name, cache))
+        for name in dtmf_speech.PACKAGES  # type: ignore[misc]
+    ]
+    sources.append(("espeak-ng", lambda: espeak(cache)))
+    sums = np.zeros(3)
+    print(f"{'source':34}{'hours':>7}{'ours':>8}{'spandsp':>9}")
+    for name, load in sources:
+        signal = dtmf_speech.levelled(load())
+        mine = peer = 0
+        for heard in (through_line(signal), through_line(band_limited(signal))):
+            mine += false_digits(heard)
+            peer += len(dtmf_peer.detect(heard, False)) if dtmf_peer.available() else 0
+        hours = 2 * signal.size / 8000 / 3600
+        sums += (hours, mine, peer)
+        print(f"{name:34}{hours:7.2f}{mine:8d}{peer:9d}", flush=True)
+    print(f"{'all':34}{sums[0]:7.2f}{int(sums[1]):8d}{int(sums[2]):9d}")
+
+
+def loads(cache: Path | None, n_legs: int, n_ticks: int) -> dict[str, npt.NDArray[np.int16]]:
+    """What 4,000 legs may carry, shape (n_legs, n_ticks * TICK)."""
+    rng = np.random.default_rng(3)
+    n_samples = n_ticks * TICK
+    spoken = (
+        dtmf_speech.load("asterisk-core-sounds-en-wav", cache) if cache else through_line(talker(600, rng))
+    )
+    prompts = through_line(dtmf_speech.levelled(spoken))
+    loud = (
+        np.abs(prompts.astype(np.int32)).reshape(-1)[: prompts.size // 400 * 400].reshape(-1, 400).max(axis=1)
+        > 800
+    )
+    unbroken = prompts[: prompts.size // 400 * 400].reshape(-1, 400)[loud].reshape(-1)
+    numbers = [
+        through_line(
+            dialled(
+                [Key("159D"[i % 4], on_ms=50) for i in range(n_samples // 800 + 4)],
+                rng,
+                50,
+                20 * rng.random(),
+            )[0]
+        )
+        for _ in range(40)
+    ]
+    dialling = np.stack([numbers[leg % 40][:n_samples] for leg in range(n_legs)])
+
+    def cut(source: Pcm16) -> npt.NDArray[np.int16]:
+        begins = rng.integers(0, source.size - n_samples, n_legs)
+        return np.stack([source[begin : begin + n_samples] for begin in begins])
+
+    tenth = cut(prompts)
+    tenth[::10] = dialling[::10]
+    return {
+        "silence": np.zeros((n_legs, n_samples), dtype=np.int16),
+        "prompts": cut(prompts),
+        "unbroken speech": cut(unbroken),
+        "a tenth dialling, rest prompts": tenth,
+        "all dialling without pause": dialling,
+    }
+
+
+def run_speed(cache: Path | None, n_ticks: int = 150) -> None:
+    """CPU per leg and tick of a bank, against the C of spandsp on one leg (which costs the same on any
+    signal)."""
+    peer_us = 0.0
+    if dtmf_peer.available():
+        sample = through_line(talker(20, np.random.default_rng(1)))
+        peer_us = min(dtmf_peer.seconds_per_tick(sample, 5) for _ in range(5)) * 1e6
+        print(f"spandsp, C: {peer_us:.2f} us a leg and tick, {20000 / peer_us:,.0f} legs")
+    print(f"{'legs':>6}  {'load':32}{'us':>8}{'legs in real time':>20}{'of spandsp':>12}{'p99 tick ms':>13}")
+    for n_legs in (1, 100, 1000, 4000):
+        for name, audio in loads(cache, n_legs, n_ticks).items():
+            bank = DtmfBank(n_legs)
+            spent, walls = 0.0, []
+            for tick in range(n_ticks):
+                frame = np.ascontiguousarray(audio[:, tick * TICK : (tick + 1) * TICK])
+                started, clock = time.process_time(), time.perf_counter()
+                bank.listen(frame)
+                walls.append(time.perf_counter() - clock)
+                spent += time.process_time() - started
+            cost_us = spent / n_ticks / n_legs * 1e6
+            share = f"{peer_us / cost_us:.2f} x" if peer_us else ""
+            p99_ms = float(np.percentile(walls, 99)) * 1e3
+            print(
+                f"{n_legs:6d}  {name:32}{cost_us:8.2f}{20000 / cost_us:20,.0f}{share:>12}{p99_ms:13.2f}",
+                flush=True,
+            )
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("battery")
     one.add_argument("families", nargs="*")
     one.add_argument("--seed", type=int, default=1)
     one.add_argument("--all", action="store_true", help="print every point")
+    table = commands.add_parser("table")
+    table.add_argument("--seed", type=int, default=1)
+    talkoff = commands.add_parser("talkoff")
+    talkoff.add_argument("--cache", type=Path, required=True)
+    speed = commands.add_parser("speed")
+    speed.add_argument("--cache", type=Path)
     arguments = parser.parse_args()
     if arguments.command == "battery":
         run_battery(tuple(arguments.families), arguments.seed, arguments.all)
+    elif arguments.command == "table":
+        run_table(arguments.seed)
+    elif arguments.command == "talkoff":
+        run_talkoff(arguments.cache)
+    else:
+        run_speed(arguments.cache)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import numpy as np
 import soundfile  # type: ignore[import-untyped]  # decodes Ogg, Opus, GSM and WAV alike
 from scipy.signal import resample_poly
 
+from media.dtmf.testing import Signal, amplitude_of
 from media.types import SAMPLE_RATE_HZ, Pcm16
 
 PACKAGES = (
@@ -51,7 +52,8 @@ def fetch(package: str, cache: Path) -> Path:
 
 
 def decode(path: Path) -> Pcm16 | None:
-    """One file as mono int16 at 8000 Hz, or None when it holds no audio worth testing (under 0.1 s, silent)."""
+    """One file as mono int16 at 8000 Hz, or None when it holds no audio worth testing (under 0.1 s,
+    silent)."""
     raw = {"samplerate": 8000, "channels": 1, "format": "RAW", "subtype": "GSM610"}
     try:
         samples, rate_hz = soundfile.read(path, dtype="float32", **(raw if path.suffix == ".gsm" else {}))
@@ -70,7 +72,8 @@ def decode(path: Path) -> Pcm16 | None:
 
 
 def recordings(package: str, cache: Path) -> Iterator[Pcm16]:
-    """Every recording of a package in the order of its paths; digits spoken as tones (dtmf-*.wav) are left out."""
+    """Every recording of a package in the order of its paths; digits spoken as tones (dtmf-*.wav) are left
+    out."""
     root = fetch(package, cache)
     for path in sorted(root.rglob("*")):
         if path.suffix not in SUFFIXES or "dtmf" in path.name:
@@ -81,7 +84,8 @@ def recordings(package: str, cache: Path) -> Iterator[Pcm16]:
 
 
 def load(package: str, cache: Path) -> Pcm16:
-    """All of a package end to end, 100 ms of silence after each recording; decoded once, then read from the cache."""
+    """All of a package end to end, 100 ms of silence after each recording; decoded once, then read from the
+    cache."""
     stored = cache / f"{package}.npy"
     if not stored.exists():
         gap = np.zeros(SAMPLE_RATE_HZ // 10, dtype=np.int16)
@@ -89,3 +93,12 @@ def load(package: str, cache: Path) -> Pcm16:
         np.save(stored, np.concatenate(parts))
     loaded: Pcm16 = np.load(stored)
     return loaded
+
+
+def levelled(audio: Pcm16, level_dbm0: float = -15.0) -> Signal:
+    """Speech with its louder parts at about that level, as ITU-T tests of digit simulation play it."""
+    samples = audio.astype(np.float64)
+    blocks = np.sqrt(np.mean(samples[: samples.size // 400 * 400].reshape(-1, 400) ** 2, axis=1))
+    active = blocks[blocks > 0.1 * np.percentile(blocks, 95)]
+    gain = amplitude_of(level_dbm0) / np.sqrt(2) / max(float(np.sqrt(np.mean(active**2))), 1.0)
+    return samples * gain

@@ -2,9 +2,10 @@
 
     python scripts/train_dtmf.py --cache DIRECTORY
 
-Positives: every look at a key press that must be read, in a generated battery of its own seed. Negatives: every look at
-speech and music from the Debian packages named in benchmarks/dtmf_speech.py (fetched by apt into the cache, at several
-playing speeds and band-limited), at a synthetic talker, glides, chords and noise. The same inputs give the same weights.
+Positives: every look at a key press that must be read, in a generated battery of its own seed. Negatives:
+every look at speech and music from the Debian packages named in benchmarks/dtmf_speech.py (fetched by apt
+into the cache, at several playing speeds and band-limited), at a synthetic talker, glides, chords and noise.
+The same inputs give the same weights.
 Logistic regression by Newton's method on standardised features and their squares.
 """
 
@@ -22,12 +23,20 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 import dtmf_speech  # noqa: E402  # found by the path set above
-from dtmf_battery import Point, battery  # noqa: E402
+from dtmf_battery import battery  # noqa: E402
+from dtmf_points import Point  # noqa: E402
 
 from media.dtmf import KEYS, DtmfBank, Limits  # noqa: E402
 from media.dtmf import bank as bank_module  # noqa: E402
 from media.dtmf.decide import MAX_DEVIATION, N_FEATURES, Candidates, Verdict, examine  # noqa: E402
-from media.dtmf.testing import Signal, amplitude_of, band_limited, glide, noise, notes, talker, through_line  # noqa: E402
+from media.dtmf.testing import (  # noqa: E402
+    band_limited,
+    glide,
+    noise,
+    notes,
+    talker,
+    through_line,
+)
 from media.types import Pcm16  # noqa: E402
 
 Matrix = npt.NDArray[np.float64]
@@ -70,7 +79,7 @@ class Collector(DtmfBank):
             bank_module.examine = examine
 
 
-def negatives(audio: Pcm16, n_legs: int = 128) -> Matrix:
+def negatives(audio: Pcm16, n_legs: int = 1024) -> Matrix:
     """Looks at audio that holds no key."""
     length = -(-audio.size // n_legs)
     padded = np.zeros(n_legs * length, dtype=np.int16)
@@ -112,29 +121,23 @@ def positives(points: list[Point]) -> Matrix:
         collector.collect(audio)
         for leg, start, key, features in collector.looks:
             if any(
-                press.digit == key and press.start - 60 < start < press.end - 200 for press in group[leg].presses
+                press.digit == key and press.start - 60 < start < press.end - 200
+                for press in group[leg].presses
             ):
                 rows.append(features)
     return np.array(rows).reshape(len(rows), N_FEATURES)
 
 
-def levelled(audio: Pcm16, level_dbm0: float = -15.0) -> Signal:
-    """The audio with its bursts at about that level."""
-    samples = audio.astype(np.float64)
-    blocks = np.sqrt(np.mean(samples[: samples.size // 400 * 400].reshape(-1, 400) ** 2, axis=1))
-    active = blocks[blocks > 0.1 * np.percentile(blocks, 95)]
-    gain = amplitude_of(level_dbm0) / np.sqrt(2) / max(float(np.sqrt(np.mean(active**2))), 1.0)
-    return samples * gain
-
-
 def speech_looks(package: str, cache: Path) -> Matrix:
     """Looks at one package, at every speed, half of them band-limited."""
-    signal = levelled(dtmf_speech.load(package, cache))
+    signal = dtmf_speech.levelled(dtmf_speech.load(package, cache))
     found = []
     for index, (up, down) in enumerate(SPEEDS):
         played = signal if up == down else resample_poly(signal, up, down)
-        for limited in (False, True) if index == 0 else (bool(index % 2),):
-            found.append(negatives(through_line(band_limited(played) if limited else played)))
+        variants = (False, True) if index == 0 else (bool(index % 2),)
+        found += [
+            negatives(through_line(band_limited(played) if limited else played)) for limited in variants
+        ]
     return np.concatenate([part for part in found if part.size] or [np.zeros((0, N_FEATURES))])
 
 
@@ -142,8 +145,14 @@ def synthetic_looks(seed: int) -> Matrix:
     """Looks at generated signals that are no keys."""
     rng = np.random.default_rng(seed)
     signals = [talker(300, rng) for _ in range(24)]
-    signals += [np.concatenate([glide(10, rng) for _ in range(60)]), notes(3600, rng), noise(8000 * 300, -12, rng)]
-    return np.concatenate([part for part in (negatives(through_line(signal)) for signal in signals) if part.size])
+    signals += [
+        np.concatenate([glide(10, rng) for _ in range(60)]),
+        notes(3600, rng),
+        noise(8000 * 300, -12, rng),
+    ]
+    return np.concatenate(
+        [part for part in (negatives(through_line(signal)) for signal in signals) if part.size]
+    )
 
 
 def regress(design: Matrix, labels: Matrix, weights: Matrix, ridge: float = 1.0) -> Matrix:
@@ -160,7 +169,9 @@ def regress(design: Matrix, labels: Matrix, weights: Matrix, ridge: float = 1.0)
     for _ in range(60):
         probability = 1 / (1 + np.exp(-np.clip(design @ solution, -40, 40)))
         gradient = design.T @ (weights * (probability - labels)) + penalty @ solution
-        curvature = (design * (weights * probability * (1 - probability) + 1e-9)[:, None]).T @ design + penalty
+        curvature = (
+            design * (weights * probability * (1 - probability) + 1e-9)[:, None]
+        ).T @ design + penalty
         step = np.linalg.solve(curvature, gradient)
         solution -= step * min(1.0, 4.0 / max(float(np.abs(step).max()), 1e-9))
         if float(np.abs(step).max()) < 1e-6:
@@ -170,7 +181,8 @@ def regress(design: Matrix, labels: Matrix, weights: Matrix, ridge: float = 1.0)
 
 HEADER = '''"""The trained score's numbers, one for each feature of decide.measure, then one for each feature's square.
 
-Origin: scripts/train_dtmf.py, seed {seed}, from {n_keys} looks at generated keys and {n_others} at what is no key:
+Origin: scripts/train_dtmf.py, seed {seed},
+from {n_keys} looks at generated keys and {n_others} at what is no key:
 generated talkers, glides, chords and noise, and the Debian packages
 {packages}.
 Not to be edited by hand.
@@ -193,7 +205,6 @@ def train(looks: dict[str, Matrix], seed: int, target: Path) -> None:
     """Fit, report what passes, write the module."""
     keys = looks["keys"]
     others = np.concatenate([rows for name, rows in looks.items() if name != "keys"])
-    keys = keys[np.random.default_rng(seed).random(keys.shape[0]) < 0.5]
     centre, scale = keys.mean(axis=0), 1 / keys.std(axis=0)
 
     def design(rows: Matrix) -> Matrix:
@@ -229,7 +240,9 @@ def _array(name: str, values: Matrix) -> str:
 
 def main() -> None:
     """Collect, train, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1001)
     parser.add_argument("--again", action="store_true", help="train on the looks collected by the last run")
@@ -244,7 +257,10 @@ def main() -> None:
 
 def collect(cache: Path, seed: int) -> dict[str, Matrix]:
     """All looks, by source."""
-    looks = {"keys": positives([point for point in battery(seed) if wanted(point)]), "synthetic": synthetic_looks(seed)}
+    looks = {
+        "keys": positives([point for point in battery(seed) if wanted(point)]),
+        "synthetic": synthetic_looks(seed),
+    }
     for package in dtmf_speech.PACKAGES:
         looks[package] = speech_looks(package, cache)
         print(package, looks[package].shape, flush=True)

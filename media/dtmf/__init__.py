@@ -1,8 +1,8 @@
 """In-band DTMF: which keys are in the audio, from when to when.
 
-`detect` takes a whole recording, `DtmfBank` any number of live legs. Read on in bank.py (what happens when), screen.py,
-envelope.py, fit.py and decide.py (how), hold.py (where a digit ends). Left out: RFC 4733 and SIP INFO, which carry
-digits beside the audio.
+`detect` takes a whole recording, `DtmfBank` any number of live legs. Read on in bank.py (what happens when),
+screen.py, envelope.py, fit.py and decide.py (how), hold.py (where a digit ends). Left out: RFC 4733 and SIP
+INFO, which carry digits beside the audio.
 """
 
 from math import gcd
@@ -29,7 +29,9 @@ __all__ = [
 ]
 
 
-def detect(samples: Pcm16, sample_rate: int = SAMPLE_RATE_HZ, limits: Limits | None = None) -> list[DtmfDigit]:
+def detect(
+    samples: Pcm16, sample_rate: int = SAMPLE_RATE_HZ, limits: Limits | None = None
+) -> list[DtmfDigit]:
     """Every digit of a recording.
 
     Args:
@@ -41,16 +43,21 @@ def detect(samples: Pcm16, sample_rate: int = SAMPLE_RATE_HZ, limits: Limits | N
         The digits in the order of their starts.
 
     Raises:
-        MediaFormatError: wrong dtype or shape, or a rate under 8000 Hz (the high group does not fit under its half).
+        MediaFormatError: wrong dtype or shape, or a rate under 8000 Hz (the high group does not fit under
+        its half).
     """
     samples = np.asarray(samples)
     if samples.dtype != np.int16 or samples.ndim != 1:
-        raise MediaFormatError(f"samples must be int16 of shape (n_samples,), got {samples.dtype} {samples.shape}")
+        raise MediaFormatError(
+            f"samples must be int16 of shape (n_samples,), got {samples.dtype} {samples.shape}"
+        )
     if sample_rate < SAMPLE_RATE_HZ:
         raise MediaFormatError(f"sample rate must be at least {SAMPLE_RATE_HZ} Hz, got {sample_rate}")
     if sample_rate != SAMPLE_RATE_HZ:
         divisor = gcd(sample_rate, SAMPLE_RATE_HZ)
-        resampled = resample_poly(samples.astype(np.float64), SAMPLE_RATE_HZ // divisor, sample_rate // divisor)
+        resampled = resample_poly(
+            samples.astype(np.float64), SAMPLE_RATE_HZ // divisor, sample_rate // divisor
+        )
         samples = np.clip(np.round(resampled), -32768, 32767).astype(np.int16)
     bank = DtmfBank(1, limits)
     events = bank.listen(samples[None, :]) + bank.flush()

@@ -1,8 +1,8 @@
 """Streaming detection on many legs at once.
 
-The legs share one clock: every call brings the same number of samples for each. Work is done in ticks of 20 ms counted
-from the first sample, so what is reported, and every time in it, does not depend on how the audio was cut; only when it
-is reported does. Left out: resampling, and what a digit does to a call.
+The legs share one clock: every call brings the same number of samples for each. Work is done in ticks of 20
+ms counted from the first sample, so what is reported, and every time in it, does not depend on how the audio
+was cut; only when it is reported does. Left out: resampling, and what a digit does to a call.
 """
 
 from typing import Final, TypeAlias
@@ -44,12 +44,15 @@ class DtmfBank:
         self._limits = limits if limits is not None else Limits()
         self._start_over()
 
-    def feed(self, frames: npt.NDArray[np.int16], lost: npt.ArrayLike | None = None) -> list[tuple[int, DtmfDigit]]:
+    def feed(
+        self, frames: npt.NDArray[np.int16], lost: npt.ArrayLike | None = None
+    ) -> list[tuple[int, DtmfDigit]]:
         """Take audio, report the digits that ended.
 
         Args:
             frames: linear PCM, int16, shape (n_legs, n_samples), any n_samples; not modified.
-            lost: for each leg whether these samples stand for a packet that never came, bool, shape (n_legs,).
+            lost: for each leg whether these samples stand for a packet that never came, bool, shape
+            (n_legs,).
                 Such samples are neither tone nor pause. Without it a lost packet is a gap of 20 ms.
 
         Returns:
@@ -60,10 +63,14 @@ class DtmfBank:
         """
         return [(leg, event) for leg, event in self.listen(frames, lost) if isinstance(event, DtmfDigit)]
 
-    def listen(self, frames: npt.NDArray[np.int16], lost: npt.ArrayLike | None = None) -> list[tuple[int, DtmfEvent]]:
-        """Take audio, report begins and ends: a DtmfOnset as soon as the digit is certain, its DtmfDigit at its end.
+    def listen(
+        self, frames: npt.NDArray[np.int16], lost: npt.ArrayLike | None = None
+    ) -> list[tuple[int, DtmfEvent]]:
+        """Take audio, report begins and ends: a DtmfOnset as soon as the digit is certain, its DtmfDigit at
+        its end.
 
-        Every DtmfDigit was preceded by its DtmfOnset, with the same digit and start_s; on a leg they alternate.
+        Every DtmfDigit was preceded by its DtmfOnset, with the same digit and start_s; on a leg they
+        alternate.
         A digit is certain 31 to 51 ms after its onset (fed in 20 ms frames); its end 24 to 49 ms after it.
         Arguments and errors are those of feed.
         """
@@ -149,7 +156,11 @@ class DtmfBank:
         return np.concatenate([before, now], axis=1)
 
     def _blocks(
-        self, frames: npt.NDArray[np.int16], lost: Bools | None, n_blocks: int, events: list[tuple[int, DtmfEvent]]
+        self,
+        frames: npt.NDArray[np.int16],
+        lost: Bools | None,
+        n_blocks: int,
+        events: list[tuple[int, DtmfEvent]],
     ) -> None:
         """Screen some ticks of all legs at once, then look closer where a tick passed or a digit is open."""
         audio = frames.astype(np.float32)
@@ -175,7 +186,9 @@ class DtmfBank:
             if rows.size or self._some_candidate or self._held.any:
                 self._look_closer(leg[rows], found.digit[rows], found.low_band[rows], events)
 
-    def _look_closer(self, legs: Ints, digits: Ints, low_band: Bools, events: list[tuple[int, DtmfEvent]]) -> None:
+    def _look_closer(
+        self, legs: Ints, digits: Ints, low_band: Bools, events: list[tuple[int, DtmfEvent]]
+    ) -> None:
         """One tick of the legs where something is going on."""
         self._track(self._held.legs(), events)
         older = np.flatnonzero(self._candidate >= 0) if self._some_candidate else np.zeros(0, dtype=np.int64)
@@ -186,7 +199,10 @@ class DtmfBank:
         self._some_candidate = bool(legs.size)
         # The same key in two ticks is examined once, as the newer tick saw it.
         fresh = self._candidate[older] != older_digits
-        for group, keys, band in ((older[fresh], older_digits[fresh], older_low_band[fresh]), (legs, digits, low_band)):
+        for group, keys, band in (
+            (older[fresh], older_digits[fresh], older_low_band[fresh]),
+            (legs, digits, low_band),
+        ):
             wanted = self._held.digit[group] != keys
             if wanted.any():
                 self._examine(group[wanted], keys[wanted], band[wanted], events)
@@ -210,7 +226,9 @@ class DtmfBank:
         for leg, end in zip(ended.tolist(), ends.tolist(), strict=True):
             self._close(leg, end, events)
 
-    def _examine(self, legs: Ints, digits: Ints, low_band: Bools, events: list[tuple[int, DtmfEvent]]) -> None:
+    def _examine(
+        self, legs: Ints, digits: Ints, low_band: Bools, events: list[tuple[int, DtmfEvent]]
+    ) -> None:
         audio, lost = self._audio(legs)
         first = self._first_sample()
         open_digit = self._held.digit[legs] >= 0

@@ -25,6 +25,7 @@ from media.dtmf.tables import (
     BLOCK,
     DIAL_TONES,
     HIGH_PASS_DELAY,
+    HOP,
     N_WINDOWS,
     OMEGAS,
     RING,
@@ -41,13 +42,18 @@ from media.dtmf.tables import (
 from media.dtmf.weights import BIAS, CENTRE, SCALE, WEIGHTS
 
 MIN_SAMPLES: Final = 236
-"""29.5 ms: the middle of 26 ms (refused for certain) and 33 ms (taken for certain); Q.24 asks for 23 and 40 ms."""
+"""29.5 ms: the middle of 26 ms (refused for certain) and 33 ms (taken for certain); Q.24 asks for 23 and 40
+ms."""
 
 MIN_LASTING_SAMPLES: Final = 244
-"""30.5 ms of a tone that still sounds; with ticks of 20 ms it is known at the latest 51 ms after its onset."""
+"""30.5 ms of a tone that still sounds; with ticks of 20 ms it is known at the latest 51 ms after its
+onset."""
 
 MAX_OFFSET: Final = 0.0240
 """The middle of NTT's 1.8 % (take) and 3.0 % (refuse), Q.24 annex A."""
+
+MAX_DISAGREEMENT: Final = 0.015
+"""Between two ways to measure one frequency; at S/N 4 dB they differ by 0.4 % (standard deviation)."""
 
 MIN_TWIST_DB: Final = -9.8
 MAX_TWIST_DB: Final = 6.8
@@ -61,12 +67,19 @@ SHORT_SPAN: Final = 264
 """33 ms: the second try looks only at the latest part, for tones whose phase jumped (a repeated frame)."""
 
 
-N_FEATURES: Final = 22
+UNKNOWN_CREEP: Final = 0.03
+"""For onsets before the ring: between what keys and what voices show."""
+
+N_FEATURES: Final = 23
 MAX_DEVIATION: Final = 6.0
 """Where the score's features are clipped, in standard deviations: nothing is said beyond what was trained."""
 
 MAX_BESIDES_DIAL_TONE: Final = 0.25
 """Least steadiness of a dial tone: what is left of the low band without it."""
+
+
+MIN_SHORTENED: Final = 40
+"""Shorter spans by less than this see the same again."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +167,8 @@ def filtered_where(audio: Floats, low_band: Bools) -> Floats:
 def without_dial_tone(raw: Floats, filtered: Floats, low_band: Bools) -> Floats:
     """The audio less a steady dial tone: what the low band holds besides is evidence of a voice.
 
-    Only when the tones of DIAL_TONES_HZ, steady over the whole ring, make up nearly all of the low band; a voice's
-    harmonics do not.
+    Only when the tones of DIAL_TONES_HZ, steady over the whole ring, make up nearly all of the low band; a
+    voice's harmonics do not.
     """
     rows = np.flatnonzero(low_band)
     if not rows.size:
@@ -173,17 +186,19 @@ def examine(candidates: Candidates, limits: Limits) -> Verdict:
     """Decide every candidate.
 
     Returns:
-        A row for each candidate that reached the score; the others are not DTMF by length, frequency, level or twist.
+        A row for each candidate that reached the score; the others are not DTMF by length, frequency, level
+        or twist.
     """
     audio = filtered_where(candidates.audio, candidates.low_band)
     candidates = replace(candidates, audio=without_dial_tone(candidates.audio, audio, candidates.low_band))
     usable = usable_windows(candidates.lost, candidates.low_band)
     low_omega, high_omega, rows = _coarse(candidates, audio, usable)
     narrowed = candidates.take(rows)
-    first = _attempt(narrowed, audio[rows], usable[rows], (low_omega, high_omega), limits, MAX_BRIDGED_WINDOWS, SPAN)
-    again = np.ones(rows.size, dtype=np.bool_)
-    again[first.row[first.accepted]] = False
-    left = np.flatnonzero(again)
+    first = _attempt(
+        narrowed, audio[rows], usable[rows], (low_omega, high_omega), limits, MAX_BRIDGED_WINDOWS, SPAN
+    )
+    # A second, shorter look only where it differs from the first: the tone's phase may have jumped on the way.
+    left = first.row[~first.accepted & (first.end - first.start > SHORT_SPAN + MIN_SHORTENED)]
     second = _attempt(
         narrowed.take(left),
         audio[rows[left]],
@@ -222,7 +237,9 @@ def _attempt(
     tones = envelope(audio, correlators(low_index, digit // 4, high_index, 4 + digit % 4))
     run = locate(tones, usable, candidates.earliest, bridged_windows)
     required = np.where(run.lasting, MIN_LASTING_SAMPLES, MIN_SAMPLES)
-    rows = np.flatnonzero((run.seen >= required) & (run.low > 0.5 * MIN_AMPLITUDE) & (run.high > 0.5 * MIN_AMPLITUDE))
+    rows = np.flatnonzero(
+        (run.seen >= required) & (run.low > 0.5 * MIN_AMPLITUDE) & (run.high > 0.5 * MIN_AMPLITUDE)
+    )
     tones, run = _rows_of(tones, run, rows)
     candidates, audio = candidates.take(rows), audio[rows]
     digit = candidates.digit
@@ -230,9 +247,12 @@ def _attempt(
     fitted = fit(
         audio, candidates.audio, run, begin, digit, (omegas[0][rows], omegas[1][rows]), candidates.lost
     )
-    wobble = unsteadiness(tones, run, begin, fitted, (low_index, high_index))
+    wobble = unsteadiness(tones, run, begin, fitted)
     features = measure(candidates.audio, run, fitted, wobble, digit)
     within = _within(fitted, digit, limits)
+    # A fit that runs away from the frequency the phases advance with has fitted something else.
+    within &= np.abs(fitted.low_omega / omegas[0][rows] - 1) < MAX_DISAGREEMENT
+    within &= np.abs(fitted.high_omega / omegas[1][rows] - 1) < MAX_DISAGREEMENT
     accepted = within & (score(features) > limits.min_score)
     return Verdict(
         rows,
@@ -296,6 +316,7 @@ def measure(raw: Floats, run: Run, fitted: Fit, wobble: Doubles, digit: Ints) ->
         np.maximum(twist_db, 0.0),
         np.maximum(-twist_db, 0.0),
         _log(_before(raw, run) / np.maximum(power, 1e-3)),
+        _log(_creep(run)),
         np.log10(np.maximum(fitted.length, 1.0)),
     ]
     return np.stack(columns, axis=1)
@@ -307,8 +328,11 @@ def _log(ratio: Doubles) -> Doubles:
 
 
 def _before(raw: Floats, run: Run) -> Doubles:
-    """Least mean square of any 5 ms in the 25 ms before the onset: a voice leads into its vowel, a key does not."""
-    squares = np.concatenate([np.zeros((raw.shape[0], 1)), np.cumsum(raw.astype(np.float64) ** 2, axis=1)], axis=1)
+    """Least mean square of any 5 ms in the 25 ms before the onset: a voice leads into its vowel, a key does
+    not."""
+    squares = np.concatenate(
+        [np.zeros((raw.shape[0], 1)), np.cumsum(raw.astype(np.float64) ** 2, axis=1)], axis=1
+    )
     ends = np.clip(np.round(run.start).astype(np.int64) - 12, 0, RING)[:, None] - np.arange(0, 200, 40)
     begins = ends - 40
     mean = np.take_along_axis(squares, np.maximum(ends, 0), axis=1)
@@ -318,6 +342,16 @@ def _before(raw: Floats, run: Run) -> Doubles:
     # An onset before the ring says nothing: take what keys and voices have in between.
     quiet: Doubles = np.where(np.isfinite(mean), mean, power * 0.05)
     return quiet
+
+
+def _creep(run: Run) -> Doubles:
+    """Power of the tones 9 to 20 ms before the onset, relative to the plateau: a key is switched on, a glide
+    creeps in."""
+    lead = run.start[:, None] - CENTRES
+    ahead = (lead > WINDOW / 2 + HOP / 4) & (lead < WINDOW / 2 + 2.25 * HOP)
+    least = np.where(ahead, run.presence, np.inf).min(axis=1)
+    power: Doubles = np.where(np.isfinite(least), np.minimum(least, 1.0) ** 2, UNKNOWN_CREEP)
+    return power
 
 
 def score(features: Doubles) -> Doubles:
@@ -341,10 +375,3 @@ def _joined(first: Verdict, second: Verdict, rows: Ints, left: Ints) -> Verdict:
         np.concatenate([first.high, second.high]),
         np.concatenate([first.features, second.features]),
     )
-
-
-def tracking(audio: Floats, low_omega: Doubles, high_omega: Doubles, digit: Ints) -> Envelope:
-    """Amplitudes of digits already known, at their own frequencies."""
-    low_index, high_index = grid_index(digit // 4, low_omega), grid_index(4 + digit % 4, high_omega)
-    return envelope(audio, correlators(low_index, digit // 4, high_index, 4 + digit % 4))
-

@@ -1,8 +1,8 @@
 """How strong two tones are over time, and where they begin and end.
 
-A tone switched on or off makes the amplitude in a rectangular window rise or fall in a straight line, and cross half
-of its plateau exactly when the window's middle is at the edge: so edges are exact to about a millisecond although the
-window is 15 ms long. Left out: whether what was found is a digit.
+A tone switched on or off makes the amplitude in a rectangular window rise or fall in a straight line, and
+cross half of its plateau exactly when the window's middle is at the edge: so edges are exact to about a
+millisecond although the window is 15 ms long. Left out: whether what was found is a digit.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from media.dtmf.tables import (
 _PARTS: Final = WINDOW // HOP
 _MIDDLE: Final = slice(SPAN // 2 - WINDOW // 2, SPAN // 2 + WINDOW // 2)
 
-CENTRES: Final[Doubles] = np.arange(N_WINDOWS) * HOP + WINDOW / 2
+CENTRES: Final[Doubles] = np.arange(N_WINDOWS, dtype=np.float64) * HOP + WINDOW / 2
 """The middle of each window, in samples since the ring's first."""
 
 MAX_BRIDGED_WINDOWS: Final = 4
@@ -39,7 +39,8 @@ MAX_BRIDGED_WINDOWS: Final = 4
 
 @dataclass(frozen=True)
 class Envelope:
-    """Amplitudes of a pair of tones in every window, shape (n, N_WINDOWS), int16 units, phase at the middle."""
+    """Amplitudes of a pair of tones in every window, shape (n, N_WINDOWS), int16 units, phase at the
+    middle."""
 
     low: Complexes
     high: Complexes
@@ -68,7 +69,8 @@ class Run:
 
 
 def correlators(low_index: Ints, low_row: Ints, high_index: Ints, high_row: Ints) -> Floats:
-    """Least-squares correlators for pairs of grid frequencies: each tone's amplitude free of the other's skirt.
+    """Least-squares correlators for pairs of grid frequencies: each tone's amplitude free of the other's
+    skirt.
 
     Args:
         low_index, high_index: grid indices.
@@ -77,7 +79,9 @@ def correlators(low_index: Ints, low_row: Ints, high_index: Ints, high_row: Ints
     Returns:
         Shape (n, HOP, 4 * _PARTS): cosine and sine of both tones for each third of a window.
     """
-    basis = np.concatenate([GRID[low_row, low_index][..., _MIDDLE], GRID[high_row, high_index][..., _MIDDLE]], axis=1)
+    basis = np.concatenate(
+        [GRID[low_row, low_index][..., _MIDDLE], GRID[high_row, high_index][..., _MIDDLE]], axis=1
+    )
     gram = basis @ basis.transpose(0, 2, 1)
     solved = np.linalg.solve(gram, basis)
     parts = solved.reshape(solved.shape[0], 4, _PARTS, HOP).transpose(0, 3, 2, 1)
@@ -105,7 +109,8 @@ def envelope(audio: Floats, pairs: Floats) -> Envelope:
     last = parts.shape[1] - _PARTS + 1
     sums = sum(parts[:, part : part + last, 4 * part : 4 * part + 4] for part in range(_PARTS))
     values = np.asarray(sums)
-    return Envelope(values[..., 0] - 1j * values[..., 1], values[..., 2] - 1j * values[..., 3])
+    low, high = values[..., 0] - 1j * values[..., 1], values[..., 2] - 1j * values[..., 3]
+    return Envelope(low.astype(np.complex64), high.astype(np.complex64))
 
 
 def locate(tones: Envelope, usable: Bools, earliest: Doubles, bridged_windows: int) -> Run:
@@ -114,11 +119,12 @@ def locate(tones: Envelope, usable: Bools, earliest: Doubles, bridged_windows: i
     Args:
         tones: amplitudes.
         usable: windows that hold audio (not lost, not before the filter settles), shape (n, N_WINDOWS).
-        earliest: nothing before this is looked at (the digit before ended there), samples since the ring's first.
+        earliest: nothing before this is looked at (the digit before ended there), samples since the ring's
+        first.
         bridged_windows: longest gap that does not end the stretch.
     """
     low, high = np.abs(tones.low).astype(np.float64), np.abs(tones.high).astype(np.float64)
-    looked = usable & (CENTRES > earliest[:, None] - 1)
+    looked = usable & (earliest[:, None] - 1 < CENTRES)
     both = np.sqrt(low * high) * looked
     bound = 0.5 * both.max(axis=1, keepdims=True)
     first, last = _latest(both > bound, looked, bridged_windows)
@@ -137,7 +143,8 @@ def locate(tones: Envelope, usable: Bools, earliest: Doubles, bridged_windows: i
 
 
 def _latest(present: Bools, looked: Bools, bridged_windows: int) -> tuple[Ints, Ints]:
-    """First and last window of the latest stretch; absent windows count as a gap only where they were looked at."""
+    """First and last window of the latest stretch; absent windows count as a gap only where they were looked
+    at."""
     last = N_WINDOWS - 1 - present[:, ::-1].argmax(axis=1)
     index = np.arange(N_WINDOWS)
     absent = np.cumsum(looked & ~present, axis=1)
@@ -165,11 +172,12 @@ def _edges(
     after = np.minimum(last + 1, N_WINDOWS - 1)
     ended = (last < newest) & looked[rows, after]
     end = CENTRES[last] + HOP * _crossing(presence[rows, last], presence[rows, after])
-    # Still over one half in the newest window: the part of the window that is filled tells where the tone stops.
+    # Still over one half in the newest window: the part of the window that is filled tells where the tone
+    # stops.
     filled = np.minimum(presence[rows, last], 1.0)
     filled = np.where(filled > 0.9, 1.0, filled)
     end = np.where(ended, end, CENTRES[last] - WINDOW / 2 + WINDOW * filled)
-    interior = (CENTRES > start[:, None] + WINDOW / 4) & (CENTRES < end[:, None] - WINDOW / 4)
+    interior = (start[:, None] + WINDOW / 4 < CENTRES) & (end[:, None] - WINDOW / 4 > CENTRES)
     missing = np.clip(1 - presence, 0, 1) * (presence < 0.7) * interior * (index >= first[:, None])
     unknown = interior & ~looked
     seen = end - start - HOP * (np.where(looked, missing, 0.0) + unknown).sum(axis=1)
@@ -178,7 +186,8 @@ def _edges(
 
 
 def _crossing(inside: Doubles, outside: Doubles) -> Doubles:
-    """Part of a hop from a window over one half to its neighbour under one half at which one half is crossed."""
+    """Part of a hop from a window over one half to its neighbour under one half at which one half is
+    crossed."""
     drop = np.maximum(inside - outside, 1e-6)
     part: Doubles = np.clip((inside - 0.5) / drop, 0.0, 1.0)
     return part
@@ -193,7 +202,7 @@ def offsets(tones: Envelope, run: Run, digit: Ints, usable: Bools) -> tuple[Doub
         digit: index into KEYS.
         usable: windows that hold audio.
     """
-    inside = usable & (CENTRES > run.start[:, None] + WINDOW / 3) & (CENTRES < run.end[:, None] - WINDOW / 3)
+    inside = usable & (run.start[:, None] + WINDOW / 3 < CENTRES) & (run.end[:, None] - WINDOW / 3 > CENTRES)
     inside &= run.presence > 0.6
     pairs = inside[:, 1:] & inside[:, :-1]
     return (
@@ -220,5 +229,7 @@ def lost_windows(lost: Bools) -> npt.NDArray[np.float64]:
     """
     received = (~lost).reshape(lost.shape[0], RING // HOP, HOP).mean(axis=2)
     last = received.shape[1] - _PARTS + 1
-    total: npt.NDArray[np.float64] = sum((received[:, part : part + last] for part in range(_PARTS)), np.zeros(1))
+    total: npt.NDArray[np.float64] = sum(
+        (received[:, part : part + last] for part in range(_PARTS)), np.zeros(1)
+    )
     return total / _PARTS

@@ -28,8 +28,12 @@ GUARD: Final = 8
 """Samples left out at either edge of the span: the edges are known to a millisecond."""
 
 _FFT: Final = 512
+UNKNOWN_SPREAD: Final = 0.02
+"""Between what keys and what voices show."""
+
 BAND_EDGES_HZ: Final = (0, 60, 250, 340, 490, 640, 1040, 1150, 1700, 2300, 4000)
-"""Bands of the residual: hum, pitch, first formant, dial tones, first formant, both groups and what lies between."""
+"""Bands of the residual: hum, pitch, first formant, dial tones, first formant, both groups and what lies
+between."""
 
 _BAND_BINS: Final = [round(edge * _FFT / SAMPLE_RATE_HZ) for edge in BAND_EDGES_HZ]
 
@@ -41,11 +45,13 @@ class Fit:
     Attributes:
         low_omega, high_omega: frequencies, radians a sample.
         low, high: complex amplitudes at the span's middle, int16 units.
-        low_slope, high_slope: relative change from the middle to the end; the imaginary part is left-over frequency.
+        low_slope, high_slope: relative change from the middle to the end; the imaginary part is left-over
+        frequency.
         tones: the fitted tones, shape (n, SPAN), zero outside the span.
         residual: what the audio holds besides, same shape.
         mask: which samples were fitted, same shape.
         length: of the span, in samples.
+        middle: of the span, samples since the ring's first.
     """
 
     low_omega: Doubles
@@ -62,7 +68,13 @@ class Fit:
 
 
 def fit(
-    filtered: Floats, raw: Floats, run: Run, begin: Doubles, digit: Ints, omegas: tuple[Doubles, Doubles], lost: Bools
+    filtered: Floats,
+    raw: Floats,
+    run: Run,
+    begin: Doubles,
+    digit: Ints,
+    omegas: tuple[Doubles, Doubles],
+    lost: Bools,
 ) -> Fit:
     """Fit both tones twice, correcting the frequencies in between.
 
@@ -141,19 +153,20 @@ def band_shares(fitted: Fit) -> tuple[Doubles, Doubles]:
     return bands.astype(np.float64), line.astype(np.float64)
 
 
-def unsteadiness(tones: Envelope, run: Run, begin: Doubles, fitted: Fit, grid: tuple[Doubles, Doubles]) -> Doubles:
+def unsteadiness(tones: Envelope, run: Run, begin: Doubles, fitted: Fit) -> Doubles:
     """How far the tones leave their fitted course, mean square relative to their power.
 
     Args:
         tones: amplitudes by correlators near the true frequencies.
         run, begin: the span.
         fitted: the fit.
-        grid: the frequencies those correlators stand for.
 
     Returns:
         Shape (n, 2): the low and the high tone.
     """
-    inside = (CENTRES >= (begin + WINDOW / 2 - HOP / 2)[:, None]) & (CENTRES <= (run.end - WINDOW / 2 + HOP / 2)[:, None])
+    inside = ((begin + WINDOW / 2 - HOP / 2)[:, None] <= CENTRES) & (
+        (run.end - WINDOW / 2 + HOP / 2)[:, None] >= CENTRES
+    )
     inside &= run.presence > 0.7
     count = np.maximum(inside.sum(axis=1), 1)
     time = CENTRES - fitted.middle[:, None]
@@ -165,5 +178,7 @@ def unsteadiness(tones: Envelope, run: Run, begin: Doubles, fitted: Fit, grid: t
         turned = amplitude * np.exp(-1j * omega[:, None] * time)
         mean = (turned * inside).sum(axis=1) / count
         scale = np.maximum(np.abs(at_middle), 1e-3)
-        values.append((np.abs(turned - mean[:, None]) ** 2 * inside).sum(axis=1) / count / scale**2)
+        spread = (np.abs(turned - mean[:, None]) ** 2 * inside).sum(axis=1) / count / scale**2
+        # With less than two windows inside nothing is known: neither good nor bad.
+        values.append(np.where(inside.sum(axis=1) < 2, UNKNOWN_SPREAD, spread))
     return np.stack(values, axis=1)

@@ -7,15 +7,16 @@ from typing import Final
 
 import numpy as np
 
-from media.dtmf.decide import Verdict, filtered_where, tracking, usable_windows
-from media.dtmf.envelope import CENTRES
-from media.dtmf.tables import HOP, N_WINDOWS, WINDOW, Bools, Doubles, Floats, Ints
+from media.dtmf.decide import Verdict, filtered_where, usable_windows
+from media.dtmf.envelope import CENTRES, NOMINAL, correlators, envelope
+from media.dtmf.tables import HOP, N_WINDOWS, WINDOW, Bools, Doubles, Floats, Ints, grid_index
 
 MAX_BREAK: Final = 192
 """24 ms: breaks of 10 ms (Q.24) and one lost 20 ms frame are bridged, a pause of 28 ms ends the digit."""
 
 MAX_KNOWN_BREAK: Final = 160
-"""20 ms, when what was lost is known and does not count: ETSI ES 201 235-3 lets the end be seen from there on."""
+"""20 ms, when what was lost is known and does not count: ETSI ES 201 235-3 lets the end be seen from there
+on."""
 
 MAX_UNHEARD: Final = 800
 """100 ms without any received audio: the digit ended where it was last heard."""
@@ -34,8 +35,7 @@ class Held:
     def __init__(self, n_legs: int) -> None:
         self.digit: Ints = np.full(n_legs, -1, dtype=np.int64)
         self.start: Doubles = np.zeros(n_legs)
-        self._low_omega: Doubles = np.zeros(n_legs)
-        self._high_omega: Doubles = np.zeros(n_legs)
+        self._pairs: Floats = np.zeros((n_legs, *NOMINAL.shape[1:]), dtype=np.float32)
         self._low: Doubles = np.ones(n_legs)
         self._high: Doubles = np.ones(n_legs)
         self._low_band: Bools = np.zeros(n_legs, dtype=np.bool_)
@@ -55,7 +55,9 @@ class Held:
         """The legs with an open digit, ascending."""
         return np.array(sorted(self._open), dtype=np.int64)
 
-    def open(self, legs: Ints, digits: Ints, low_band: Bools, verdict: Verdict, rows: Ints, first: int) -> None:
+    def open(
+        self, legs: Ints, digits: Ints, low_band: Bools, verdict: Verdict, rows: Ints, first: int
+    ) -> None:
         """Begin to follow digits just accepted.
 
         Args:
@@ -65,8 +67,9 @@ class Held:
         """
         self.digit[legs] = digits
         self.start[legs] = verdict.start[rows] + first
-        self._low_omega[legs] = verdict.low_omega[rows]
-        self._high_omega[legs] = verdict.high_omega[rows]
+        low_index = grid_index(digits // 4, verdict.low_omega[rows])
+        high_index = grid_index(4 + digits % 4, verdict.high_omega[rows])
+        self._pairs[legs] = correlators(low_index, digits // 4, high_index, 4 + digits % 4)
         self._low[legs] = verdict.low[rows]
         self._high[legs] = verdict.high[rows]
         self._low_band[legs] = low_band
@@ -101,9 +104,7 @@ class Held:
         """
         low_band = self._low_band[legs]
         usable = usable_windows(lost, low_band)
-        tones = tracking(
-            filtered_where(audio, low_band), self._low_omega[legs], self._high_omega[legs], self.digit[legs]
-        )
+        tones = envelope(filtered_where(audio, low_band), self._pairs[legs])
         low = np.abs(tones.low) / self._low[legs, None]
         high = np.abs(tones.high) / self._high[legs, None]
         presence = np.minimum(low, high).astype(np.float64)
@@ -142,8 +143,11 @@ class Held:
         ended |= over
         seen = turn & usable
         before = self._presence[legs]
-        crossing = centre - HOP * (HALF - presence) / np.where(np.abs(before - presence) < 1e-6, 1e-6, before - presence)
-        # After a lost stretch the crossing is not known: the tone is held to have lasted as far as it was heard.
+        crossing = centre - HOP * (HALF - presence) / np.where(
+            np.abs(before - presence) < 1e-6, 1e-6, before - presence
+        )
+        # After a lost stretch the crossing is not known: the tone is held to have lasted as far as it was
+        # heard.
         lost_before = self._unheard[legs] > 0
         crossing = np.where(lost_before, centre - self._unheard[legs] - HOP / 2, crossing)
         in_break = self._in_break[legs]

@@ -1,6 +1,7 @@
 """The first look at every tick of every leg: could two DTMF tones be in it?
 
-One matrix product for all legs; it may be wrong in favour of a digit (the fine stage decides), never against one.
+One matrix product for all legs; it may be wrong in favour of a digit (the fine stage decides), never against
+one.
 Left out: anything that needs more than the tick and the tail of the one before.
 """
 
@@ -84,7 +85,7 @@ def _by_energy(before: Floats, now: Floats, where: Ints, digit: Ints, tones: Flo
     low_band = np.zeros(where.size, dtype=np.bool_)
     if doubtful.size:
         spectrum = np.fft.rfft(part[doubtful] * _HANN, axis=1)
-        power = spectrum.real**2 + spectrum.imag**2
+        power: Floats = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
         above = power[:, _LOW_BIN:].sum(axis=1)
         below = power[:, 1:_LOW_BIN].sum(axis=1)
         row, column = np.divmod(digit[doubtful], 4)

@@ -28,7 +28,8 @@ RING: Final = BLOCK * RING_BLOCKS
 HOP: Final = 40
 WINDOW: Final = 120
 N_WINDOWS: Final = (RING - WINDOW) // HOP + 1
-"""The envelope: 15 ms windows every 5 ms. Shorter ones do not part 697 from 770 Hz, longer ones blur a 10 ms break."""
+"""The envelope: 15 ms windows every 5 ms. Shorter ones do not part 697 from 770 Hz, longer ones blur a 10 ms
+break."""
 
 SPAN: Final = 480
 """The longest span one fit looks at: 60 ms."""
@@ -121,6 +122,7 @@ DIAL_TONES: Final[Floats] = _dial_tones()
 
 
 def energy_of(level_dbm0: float) -> float:
-    """Energy of a sine of that level over one tick, int16 units squared (a full-scale sine is +3.14 dBm0, G.711)."""
+    """Energy of a sine of that level over one tick, int16 units squared (a full-scale sine is +3.14 dBm0,
+    G.711)."""
     peak = 32767.0 * 10 ** ((level_dbm0 - 3.14) / 20)
     return float(peak * peak / 2 * BLOCK)

@@ -1,9 +1,11 @@
 """Signals to test a DTMF detector with: keys as Q.23 sends them, and what lines and phones do to them.
 
-Pure functions over float64 samples in units of int16 (a full-scale sine has amplitude 32767 and is +3.14 dBm0);
-randomness arrives as a generator. Left out: which combination is to be read or refused (see the benchmark's battery).
+Pure functions over float64 samples in units of int16 (a full-scale sine has amplitude 32767 and is +3.14
+dBm0); randomness arrives as a generator. Left out: which combination is to be read or refused (see the
+benchmark's battery).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -11,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import butter, sosfilt
 
-from media.dtmf.digit import COLUMNS_HZ, KEYS, ROWS_HZ
+from media.dtmf.digit import COLUMNS_HZ, KEYS, ROWS_HZ, DtmfDigit
 from media.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
 from media.types import SAMPLE_RATE_HZ, Pcm16
 
@@ -147,14 +149,17 @@ def talker(duration_s: float, rng: np.random.Generator, level_dbm0: float = -15.
     return np.concatenate(parts)[: samples_of(duration_s * 1000)]
 
 
-def glide(duration_s: float, rng: np.random.Generator, level_dbm0: float = -13.0) -> Signal:
-    """Two tones gliding through the two groups, up and down, at 100 to 2000 Hz a second."""
+def glide(
+    duration_s: float, rng: np.random.Generator, level_dbm0: float = -13.0, least_hz_per_s: float = 100.0
+) -> Signal:
+    """Two tones gliding through the two groups, up and down, each at a speed of its own, at most 2000 Hz a
+    second."""
     n_samples = samples_of(duration_s * 1000)
     time_s = np.arange(n_samples) / SAMPLE_RATE_HZ
     signal = np.zeros(n_samples)
     for bottom_hz, top_hz in ((640.0, 1000.0), (1150.0, 1700.0)):
         span_hz = top_hz - bottom_hz
-        sweep = (time_s * rng.uniform(100, 2000) / span_hz + rng.uniform(0, 2)) % 2
+        sweep = (time_s * rng.uniform(least_hz_per_s, 2000) / span_hz + rng.uniform(0, 2)) % 2
         frequency_hz = bottom_hz + span_hz * np.where(sweep < 1, sweep, 2 - sweep)
         signal += amplitude_of(level_dbm0) * np.sin(2 * np.pi * np.cumsum(frequency_hz) / SAMPLE_RATE_HZ)
     return signal
@@ -188,7 +193,10 @@ def band_limited(signal: Signal, low_hz: float = 300.0, high_hz: float = 3400.0)
 
 
 def frames_lost(
-    signal: Signal, lost: npt.NDArray[np.int_], how: Literal["zeroed", "repeated"] = "zeroed", frame_ms: float = 20.0
+    signal: Signal,
+    lost: npt.NDArray[np.int_],
+    how: Literal["zeroed", "repeated"] = "zeroed",
+    frame_ms: float = 20.0,
 ) -> Signal:
     """The signal with whole frames replaced by silence or by the frame before."""
     damaged = signal.copy()
@@ -201,3 +209,30 @@ def frames_lost(
         else:
             damaged[begin:end] = 0.0
     return damaged
+
+
+def dialled(
+    keys: Sequence[Key], rng: np.random.Generator, pause_ms: float = 50.0, lead_ms: float = 107.0
+) -> tuple[Signal, list[DtmfDigit]]:
+    """Keys one after the other, with silence before, between and 150 ms after them.
+
+    Args:
+        keys: how each is sent.
+        rng: source of the phases.
+        pause_ms: between two keys.
+        lead_ms: before the first; the default puts edges inside ticks.
+
+    Returns:
+        The signal, and what a perfect detector reports of it.
+    """
+    parts = [silence(lead_ms)]
+    truth = []
+    position = parts[0].size
+    for key in keys:
+        signal = key_signal(key, rng)
+        end = position + signal.size
+        truth.append(DtmfDigit(key.digit, position / SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ))
+        parts += [signal, silence(pause_ms)]
+        position = end + parts[-1].size
+    parts.append(silence(150.0))
+    return np.concatenate(parts), truth
