@@ -12,7 +12,9 @@ from media.errors import MediaError
 from sip.errors import SipError
 from sip.trunk import DEFAULT_CODECS
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 
 BUILTIN = "builtin"
 """Names the built-in prompt where a file is asked for."""

@@ -92,6 +92,7 @@ class PjsuaEndpoint:
         config.logConfig.consoleLevel = 0
         config.logConfig.msgLogging = 1 if settings.trace_file else 0
         if settings.trace_file:
+            check_writable(settings.trace_file)
             config.logConfig.filename = str(settings.trace_file)
         config.uaConfig.threadCnt = 1
         config.uaConfig.maxCalls = 100_000  # clipped to what was compiled in
@@ -312,6 +313,14 @@ class PjsuaEndpoint:
             self._endpoint.libDestroy()
         except pj.Error as error:
             log.warning("the stack did not end cleanly: %s", error.reason)
+
+
+def check_writable(path: Path) -> None:
+    """Raise SipConfigError for a trace file that cannot be written: pjsua2 would only say that it failed."""
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise SipConfigError(f"trace file {path} cannot be written: {error.strerror}") from error
 
 
 def _ignore(event: object) -> None:
