@@ -36,6 +36,7 @@ from ivrcore.events import (
     Party,
     Prompt,
     PromptFailed,
+    Spoken,
     StopOrdered,
     Timer,
     TimerExpired,
@@ -43,7 +44,7 @@ from ivrcore.events import (
 from ivrcore.flows import callback, excuses
 from ivrcore.flows.callback import CallingA, CallingB, Ended, State
 from ivrcore.flows.testing import PLAIN
-from ivrcore.flows.walk import SAMPLE_CAUSES, Edge, nothing, vocabulary, walk
+from ivrcore.flows.walk import SAMPLE_CAUSES, SAMPLE_CONTENTS, Edge, nothing, vocabulary, walk
 from ivrcore.request import CallbackRequest, CalleeMedia, WarnedParty
 
 A, B = Party.A, Party.B
@@ -171,6 +172,7 @@ def party_of(command: Command) -> Party | None:
 
 
 def test_vocabulary_holds_every_event_there_is() -> None:
+    playable = len(Prompt) + len(Spoken) + len(SAMPLE_CONTENTS)
     per_kind = Counter(type(event).__name__ for event in EVENTS)
     assert per_kind == {
         "LegRang": 2,
@@ -178,12 +180,13 @@ def test_vocabulary_holds_every_event_there_is() -> None:
         "EarlyMediaStarted": 2,
         "LegAnswered": 2,
         "LegHungUp": 2 * len(SAMPLE_CAUSES) * 2,
-        "PromptEnded": 2 * 5,
-        "PromptFailed": 2 * 5,
+        "PromptEnded": 2 * playable,
+        "PromptFailed": 2 * playable,
         "CaptureFailed": 1,
         "DigitReceived": 2,
+        "DigitsCollected": 2,
         "StopOrdered": 1,
-        "TimerExpired": 6,
+        "TimerExpired": len(Timer),
     }
     assert set(per_kind) == {kind.__name__ for kind in get_args(Event)}
     assert len(set(EVENTS)) == len(EVENTS)
@@ -341,6 +344,13 @@ def test_releasing_waits_for_exactly_the_legs_that_have_not_reported(edges: tupl
     for edge in edges:
         if isinstance(edge.target, callback.Releasing):
             assert edge.target.waiting == edge.memory_after.dialled - edge.memory_after.over, edge
+
+
+def test_call_closes_only_when_every_leg_has_reported_or_the_guard_expired(edges: tuple[Walked, ...]) -> None:
+    for edge in edges:
+        if any(isinstance(command, CloseCall) for command in edge.commands):
+            legs = edge.memory_after
+            assert legs.over == legs.dialled or edge.event == TimerExpired(Timer.RELEASE), edge
 
 
 def test_hangup_of_a_dialled_leg_releases_the_call_in_the_same_step(edges: tuple[Walked, ...]) -> None:
