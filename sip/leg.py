@@ -51,7 +51,8 @@ class Leg(Protocol):
             at_answer: a sound that must not miss the first packet after the answer.
 
         Raises:
-            SipConfigError: `called` or `display` is malformed.
+            SipConfigError: `called` or `display` is malformed, or the trunk has no codec of the endpoint.
+            LegStateError: it was dialled before.
         """
 
     def ring(
@@ -82,6 +83,7 @@ class Leg(Protocol):
 
         Raises:
             MediaFileError: the file cannot be created.
+            LegStateError: the leg is captured already.
         """
 
     def stop_capture(self) -> "Deferred[None]":

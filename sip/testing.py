@@ -123,10 +123,10 @@ class ScriptedLeg:
     def dial(self, trunk: Trunk, called: str, *, display: str, at_answer: Cue | None = None) -> None:
         """See sip.leg.Leg; the journal holds the URI, the identity and the cue."""
         uri, identity = trunk.uri_of(called), trunk.identity_of(display, LOCAL_HOST)
+        if self.dialled and not self.over:
+            raise LegStateError(f"leg {self._id} was dialled before")
         if not self._take("dial", uri, identity, at_answer):
             return
-        if self.dialled:
-            raise LegStateError(f"leg {self._id} was dialled before")
         self.dialled = uri
         self._cue = at_answer
         if not self._calls_free:
@@ -171,6 +171,8 @@ class ScriptedLeg:
 
     def start_capture(self, path: Path) -> None:
         """See sip.leg.Leg; no file is made."""
+        if self.capturing is not None:
+            raise LegStateError(f"leg {self._id} is captured already")
         if self._take("start_capture", path):
             self.capturing = path
 

@@ -1,5 +1,7 @@
 """A bridge on pjsua2: two connections in pjmedia's conference, changed in one step."""
 
+from contextlib import suppress
+
 import pjsua2 as pj
 
 from sip.errors import LegStateError
@@ -65,16 +67,15 @@ class PjsuaBridge:
             return
         param = pj.AudioMediaTransmitParam()
         param.level = self._levels[listener]
-        talking.startTransmit2(hearing, param)
+        with suppress(pj.Error):  # one of the conference ports went with its call, whose end is on its way
+            talking.startTransmit2(hearing, param)
 
     def _disconnect(self, listener: LegId) -> None:
         talking, hearing = self._legs[self._other(listener)].media, self._legs[listener].media
         if talking is None or hearing is None:
             return
-        try:
+        with suppress(pj.Error):  # as above
             talking.stopTransmit(hearing)
-        except pj.Error:
-            return  # one of the conference ports went with its call
 
     def _other(self, leg: LegId) -> LegId:
         return next(other for other in self._legs if other != leg)

@@ -103,11 +103,7 @@ class PjsuaLeg:
     # -- signalling -----------------------------------------------------------------------------------
 
     def dial(self, trunk: Trunk, called: str, *, display: str, at_answer: Cue | None = None) -> None:
-        """See sip.leg.Leg.
-
-        Raises:
-            LegStateError: it was dialled before.
-        """
+        """See sip.leg.Leg."""
         if self._over or self._hung_up_by_us:
             return
         if self._call is not None:
@@ -286,6 +282,8 @@ class PjsuaLeg:
         """See sip.leg.Leg."""
         if self._over or self._hung_up_by_us:
             return
+        if self._recorder is not None:
+            raise LegStateError(f"leg {self._id} is captured already")
         self._recorder = open_recorder(path)
         self.host.flusher.begin()
         self._capture_path = path
@@ -295,7 +293,10 @@ class PjsuaLeg:
     def _connect_recorder(self) -> None:
         media = self.media
         if self._recorder is not None and media is not None:
-            media.startTransmit(self._recorder)
+            try:
+                media.startTransmit(self._recorder)
+            except pj.Error:
+                return  # the conference port went with the call, whose end is on its way
             if not self._capture_reported:
                 self._capture_reported = True
                 self.host.inbox.post(lambda at_s: self._tell_if_alive(CaptureStarted(self._id, at_s)))

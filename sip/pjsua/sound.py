@@ -1,6 +1,7 @@
 """Playing files by pjmedia's own player: the audio never enters the interpreter."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pjsua2 as pj
@@ -38,14 +39,13 @@ class Player(pj.AudioMediaPlayer):
             self._inbox.post(self._ended)
 
     def connect(self, media: pj.AudioMedia) -> None:
-        """Start towards a leg; connecting twice changes nothing."""
-        self.startTransmit(media)
+        """Start towards a leg; connecting twice changes nothing, nor does a leg whose media is gone."""
+        with suppress(pj.Error):
+            self.startTransmit(media)
 
     def disconnect(self, media: pj.AudioMedia | None) -> None:
         """Stop towards a leg; fine when the leg's media is gone."""
         if media is None:
             return
-        try:
+        with suppress(pj.Error):  # the conference port went with the call
             self.stopTransmit(media)
-        except pj.Error:
-            return  # the conference port went with the call

@@ -72,6 +72,20 @@ class Party:
                     raise AssertionError(f"no {event} {facts} in {deadline_s} s, but {self._story()}")
                 self._news.wait(min(left_s, 0.2))
 
+    def wait_for(self, event: str, count: int, *, deadline_s: float = DEADLINE_S) -> list[Report]:
+        """The reports of that kind, once there are so many.
+
+        Raises:
+            AssertionError: there are fewer when the time is over.
+        """
+        until_s = time.monotonic() + deadline_s
+        with self._news:
+            while len(found := [one for one in self.reports if one["event"] == event]) < count:
+                left_s = until_s - time.monotonic()
+                assert left_s > 0, f"{len(found)} of {count} {event}: {self._story()}"
+                self._news.wait(min(left_s, 0.2))
+        return found
+
     def all(self, event: str, **facts: object) -> list[Report]:
         """Every report of that kind so far."""
         with self._news:

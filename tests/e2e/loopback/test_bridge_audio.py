@@ -37,16 +37,14 @@ class Call:
             core.wait("LegAnswered", leg=leg)
         self._began_s = {name: phone.wait("capture")["at_s"] for name, phone in self.phones.items()}
         self._recordings: dict[str, Pcm16] = {}
+        self._n_orders = 0
 
     def bridge(self, verb: str, **arguments: object) -> float:
         """Give the bridge an order, hold it for a span, and say when it was in force for certain."""
         self.core.order(verb, a="a", b="b", **arguments)
+        self._n_orders += 1
         self.core.order("level", leg="a")
-        given = len(self.core.all("level"))
-        deadline_s = time.monotonic() + 5.0
-        while len(self.core.all("level")) == given:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.002)
+        self.core.wait_for("level", self._n_orders)  # its order came after, so the bridge's was carried out
         at_s = time.monotonic()
         time.sleep(SPAN_S)  # the span itself, measured afterwards in the recordings
         return at_s

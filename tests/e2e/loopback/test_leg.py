@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,12 @@ AT_ONCE_S = 0.1
 """Either side hangs up: it is known within 100 ms."""
 
 
-def dialled(core: Core, wire: WirePhone, **more: object) -> SipMessage:
+def dialled(core: Core, wire: WirePhone, **more: Any) -> SipMessage:
     core.dial("A", wire.uri, **more)
     return wire.expect("INVITE")
 
 
-def answered(core: Core, wire: WirePhone, **more: object) -> SipMessage:
+def answered(core: Core, wire: WirePhone, **more: Any) -> SipMessage:
     invite = dialled(core, wire, **more)
     wire.respond(invite, "200 OK", media=True)
     wire.expect("ACK")

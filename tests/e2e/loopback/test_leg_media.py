@@ -5,6 +5,7 @@ import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ SILENCE = {0xD5, 0x55}
 """A-law of +0 and -0 (ITU-T G.711)."""
 
 
-def answered(core: Core, wire: WirePhone, **more: object) -> SipMessage:
+def answered(core: Core, wire: WirePhone, **more: Any) -> SipMessage:
     core.dial("A", wire.uri, **more)
     invite = wire.expect("INVITE")
     wire.respond(invite, "200 OK", media=True)
@@ -317,6 +318,21 @@ def test_capture_into_a_folder_that_is_missing_is_refused(
     assert error["type"] == "MediaFileError"
     assert "a.wav" in error["text"]
     hung_up(core, wire)
+
+
+def test_leg_is_captured_once_at_a_time(core: Core, wire: WirePhone, tmp_path: Path) -> None:
+    invite = answered(core, wire)
+    core.order("start_capture", leg="A", path=str(tmp_path / "1.wav"))
+    core.order("start_capture", leg="A", path=str(tmp_path / "2.wav"))
+    assert core.wait("error")["type"] == "LegStateError"
+    core.order("stop_capture", leg="A")
+    core.wait("capture_closed")
+    core.order("start_capture", leg="A", path=str(tmp_path / "2.wav"))
+    wire.speak(invite, bytes(alaw_encode(talk(3, 0.4))))
+    hung_up(core, wire)
+    core.order("stop_capture", leg="A")
+    core.wait_for("capture_closed", 2)
+    assert read_info(tmp_path / "2.wav").duration_s == pytest.approx(0.4, abs=0.3)
 
 
 def test_received_level_is_that_of_the_talk_and_silence_after_the_end(core: Core, wire: WirePhone) -> None:

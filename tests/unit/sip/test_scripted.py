@@ -123,6 +123,19 @@ def test_second_dial_is_a_bug_of_the_caller() -> None:
         leg.dial(TRUNK, "100", display="1")
 
 
+def test_second_capture_at_a_time_is_a_bug_of_the_caller() -> None:
+    leg, _ = leg_and_events()
+    leg.start_capture(Path("a.wav"))
+    with pytest.raises(LegStateError, match="captured already"):
+        leg.start_capture(Path("b.wav"))
+    leg.stop_capture()
+    leg.start_capture(Path("b.wav"))
+    assert [order.arguments for order in leg.journal.of("A", "start_capture")] == [
+        (Path("a.wav"),),
+        (Path("b.wav"),),
+    ]
+
+
 def test_hung_up_leg_ends_with_the_next_turn_and_by_us() -> None:
     leg, events = leg_and_events()
     leg.hang_up(BUSY)
