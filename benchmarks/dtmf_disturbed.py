@@ -177,7 +177,7 @@ def silent(rng: np.random.Generator) -> Iterator[Point]:
     yield Point("false: progress tones", "of 20 kinds", through_line(np.concatenate(progress)), (), "quiet")
     pairs = [np.concatenate([pair, silence(60)]) for pair in _wrong_pairs(rng)]
     yield Point(
-        "false: other tone pairs", "5 % and more off", through_line(np.concatenate(pairs)), (), "quiet"
+        "false: other tone pairs", "4.5 to 6.8 % off", through_line(np.concatenate(pairs)), (), "quiet"
     )
 
 
@@ -210,6 +210,6 @@ def _progress(rng: np.random.Generator) -> Iterator[Signal]:
 def _wrong_pairs(rng: np.random.Generator) -> Iterator[Signal]:
     for _ in range(300):
         digit = KEYS[int(rng.integers(16))]
-        off, other = rng.choice([-1, 1]) * rng.uniform(0.045, 0.08), rng.uniform(-0.08, 0.08)
+        off, other = rng.choice([-1, 1]) * rng.uniform(0.045, 0.068), rng.uniform(-0.068, 0.068)
         low_off, high_off = (off, other) if rng.random() < 0.5 else (other, off)
         yield key_signal(Key(digit, rng.uniform(40, 120), -8, 0, low_off, high_off), rng)

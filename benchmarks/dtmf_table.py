@@ -183,7 +183,7 @@ ROWS = (
     Row("false digits: white noise, 2 minutes", "false: white noise", false),
     Row("false digits: half digits", "false: half digits", false),
     Row("false digits: progress tones", "false: progress tones", false),
-    Row("false digits: pairs 4.5 % and more off", "false: other tone pairs", false),
+    Row("false digits: pairs 4.5 to 6.8 % off", "false: other tone pairs", false),
 )
 
 

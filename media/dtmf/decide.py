@@ -39,7 +39,7 @@ from media.dtmf.tables import (
     grid_index,
     high_passed,
 )
-from media.dtmf.weights import BIAS, CENTRE, SCALE, WEIGHTS
+from media.dtmf.weights import CENTRE, HIDDEN, HIDDEN_BIAS, OUTPUT, OUTPUT_BIAS, SCALE
 
 MIN_SAMPLES: Final = 236
 """29.5 ms: the middle of 26 ms (refused for certain) and 33 ms (taken for certain); Q.24 asks for 23 and 40
@@ -357,7 +357,7 @@ def _creep(run: Run) -> Doubles:
 def score(features: Doubles) -> Doubles:
     """Over 0 for a digit; the level is no feature, as a weak digit is as good as a strong one."""
     centred = np.clip((features - CENTRE) * SCALE, -MAX_DEVIATION, MAX_DEVIATION)
-    total: Doubles = np.concatenate([centred, centred**2], axis=1) @ WEIGHTS + BIAS
+    total: Doubles = np.tanh(centred @ HIDDEN + HIDDEN_BIAS) @ OUTPUT + OUTPUT_BIAS
     return total
 
 
