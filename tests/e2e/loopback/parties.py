@@ -55,8 +55,8 @@ class Party:
             if kind is None:  # do not hide what went wrong first
                 raise
 
-    def wait(self, event: str, *, deadline_s: float = DEADLINE_S, **facts: object) -> Report:
-        """The first report of that kind with these facts, waited for.
+    def wait(self, *events: str, deadline_s: float = DEADLINE_S, **facts: object) -> Report:
+        """The first report of that kind, or of one of these kinds, with these facts; waited for.
 
         Raises:
             AssertionError: it did not come in time, or the process ended; the text has what did come.
@@ -65,11 +65,11 @@ class Party:
         with self._news:
             while True:
                 for report in self.reports:
-                    if report["event"] == event and facts.items() <= report.items():
+                    if report["event"] in events and facts.items() <= report.items():
                         return report
                 left_s = until_s - time.monotonic()
                 if left_s <= 0 or not self._readers[0].is_alive():
-                    raise AssertionError(f"no {event} {facts} in {deadline_s} s, but {self._story()}")
+                    raise AssertionError(f"no {events} {facts} in {deadline_s} s, but {self._story()}")
                 self._news.wait(min(left_s, 0.2))
 
     def wait_for(self, event: str, count: int, *, deadline_s: float = DEADLINE_S) -> list[Report]:
