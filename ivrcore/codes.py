@@ -17,6 +17,7 @@ class StateCode(IntEnum):
     FAILURE_ANNOUNCEMENT = 8002
     RING_TIMEOUT = 8003
     PLAY_FAILED = 8007
+    NO_DIGITS = 8008
     FIRST_PARTY_GAVE_UP = 8009
     MAX_DURATION = 8010
     RECORDING_FAILED = 8015
@@ -32,6 +33,7 @@ class ReleasePoint(IntEnum):
     """Where a call ended."""
 
     NORMAL = 0
+    NO_DIGITS = 100
     RECORDING_START_FAILED = 507
     HINT_FAILED = 509
     RING_TIMEOUT = 514

@@ -1,10 +1,12 @@
-"""What a callback is asked to do: plain data, validated once.
+"""What a call is asked to do: plain data, validated once.
 
-Defaults and limits follow the service's click2Call parameters (FAQ sections 2.4, 6.2, 7.1, 7.5).
+Defaults and limits follow the service's parameters: click2Call (FAQ sections 2.4, 6.2, 7.1, 7.5),
+callnotify (6.4, 6.6, 6.11, 8.4 to 8.9) and callVerify. What is played is chosen in ivrcore.sounds: here it
+only matters that it is.
 """
 
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import dataclass, field, replace
+from enum import Enum, IntEnum
 
 
 class RequestError(ValueError):
@@ -29,6 +31,17 @@ class WarnedParty(Enum):
 
 MAX_DURATION_MIN = 1440
 """24 hours (FAQ 2.4)."""
+
+MAX_ELEMENTS = 5
+"""Of one notification (FAQ 6.6)."""
+
+MAX_DIGITS = 32
+"""Of one collection (FAQ 6.11)."""
+
+MAX_CODE_DIGITS = 8
+MAX_TIMES = 9
+
+KEYS = frozenset("0123456789*#ABCD")
 
 
 @dataclass(frozen=True)
@@ -63,8 +76,7 @@ class CallbackRequest:
     def __post_init__(self) -> None:
         if not 0 <= self.max_duration_min <= MAX_DURATION_MIN:
             raise RequestError(f"maxDuration {self.max_duration_min} is not 0 to {MAX_DURATION_MIN} minutes")
-        if not 1 <= self.ring_timeout_s <= 600:
-            raise RequestError(f"ring timeout {self.ring_timeout_s} s is not 1 to 600")
+        _check_ring_timeout(self.ring_timeout_s)
         # A hint without a recording has no effect (FAQ 6.2), and the flow need not ask twice.
         if self.record_hint and not self.record:
             object.__setattr__(self, "record_hint", False)
@@ -72,3 +84,108 @@ class CallbackRequest:
     def without_numbers(self) -> "CallbackRequest":
         """The same rules without the parties: what decides the flow's behaviour."""
         return replace(self, caller="A", callee="B", display_caller="", display_callee="")
+
+
+@dataclass(frozen=True)
+class NotificationElement:
+    """One content of a notification, and what is done after it.
+
+    Attributes:
+        collect: so many keys are collected after the content, 1 to 32; 0 for none (collectInd).
+        replay: play the content again after the collection; without a collection it has no effect.
+        trigger: replay only when exactly this was pressed, "" for any input; without `replay` it has no
+            effect. A trigger longer than `collect` is never met, as in the service.
+    """
+
+    collect: int = 0
+    replay: bool = False
+    trigger: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.collect <= MAX_DIGITS:
+            raise RequestError(f"collectInd {self.collect} is not 0 to {MAX_DIGITS}")
+        if len(self.trigger) > MAX_DIGITS or not KEYS.issuperset(self.trigger):
+            raise RequestError(
+                f"collectContentTriggerReplaying is not up to {MAX_DIGITS} of the keys 0 to 9, *, #, A to D"
+            )
+        # What has no effect (FAQ 6.11) is not there: the flow need not ask twice.
+        if self.replay and not self.collect:
+            object.__setattr__(self, "replay", False)
+        if self.trigger and not self.replay:
+            object.__setattr__(self, "trigger", "")
+
+
+@dataclass(frozen=True)
+class NotificationRequest:
+    """One notification: call A, play the elements in order, collect keys where an element asks for them.
+
+    Attributes:
+        callee: A, as a number or SIP URI. display: the number A sees.
+        elements: 1 to 5.
+        ring_timeout_s: how long A may ring.
+        max_replays: of an element that any input replays. A trigger needs no such end: A chooses.
+    """
+
+    callee: str
+    display: str
+    elements: tuple[NotificationElement, ...]
+    ring_timeout_s: int = 60
+    max_replays: int = 10
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.elements) <= MAX_ELEMENTS:
+            raise RequestError(f"playInfoList of {len(self.elements)} elements is not 1 to {MAX_ELEMENTS}")
+        if not 0 <= self.max_replays <= 100:
+            raise RequestError(f"{self.max_replays} replays are not 0 to 100")
+        _check_ring_timeout(self.ring_timeout_s)
+
+    def without_numbers(self) -> "NotificationRequest":
+        """The same rules without the party: what decides the flow's behaviour."""
+        return replace(self, callee="A", display="")
+
+
+class Language(IntEnum):
+    """Of the spoken digits (languageType). The service publishes no values; these are ours."""
+
+    CHINESE = 1
+    ENGLISH = 2
+
+
+@dataclass(frozen=True)
+class VerificationRequest:
+    """One verification code: call A and speak the code.
+
+    Attributes:
+        callee: A, as a number or SIP URI. display: the number A sees.
+        code: 1 to 8 digits.
+        language: in which they are spoken.
+        has_pre_tone, has_pos_tone: something is played once before the code, or once after it.
+        times: how often the code is spoken, 1 to 9; 0: until A hangs up.
+        ring_timeout_s: how long A may ring.
+    """
+
+    callee: str
+    display: str
+    code: str = field(repr=False)
+    language: Language = Language.CHINESE
+    has_pre_tone: bool = False
+    has_pos_tone: bool = False
+    times: int = 3
+    ring_timeout_s: int = 60
+
+    def __post_init__(self) -> None:
+        # isdecimal alone would take the digits of other scripts. The text must not quote the code.
+        if not 1 <= len(self.code) <= MAX_CODE_DIGITS or not (self.code.isascii() and self.code.isdecimal()):
+            raise RequestError(f"verifyCode is not 1 to {MAX_CODE_DIGITS} digits")
+        if not 0 <= self.times <= MAX_TIMES:
+            raise RequestError(f"times {self.times} is not 0 to {MAX_TIMES}")
+        _check_ring_timeout(self.ring_timeout_s)
+
+    def without_numbers(self) -> "VerificationRequest":
+        """The same rules without the party and the code: what decides the flow's behaviour."""
+        return replace(self, callee="A", display="", code="0")
+
+
+def _check_ring_timeout(ring_timeout_s: int) -> None:
+    if not 1 <= ring_timeout_s <= 600:
+        raise RequestError(f"ring timeout {ring_timeout_s} s is not 1 to 600")

@@ -16,11 +16,9 @@ from ivrcore.codes import ReleasePoint, StateCode
 from ivrcore.commands import (
     CancelTimer,
     CloseBridge,
-    CloseCall,
     Command,
     Dial,
     FinishRecording,
-    HangUp,
     LowerTalk,
     OpenBridge,
     PassEarlyMedia,
@@ -52,7 +50,13 @@ from ivrcore.events import (
     Timer,
     TimerExpired,
 )
+from ivrcore.flows import release
 from ivrcore.flows.excuses import excuse
+from ivrcore.flows.release import Q850_NO_ANSWER, RING_TIMED_OUT, first_leg_failed
+
+# These two are states of this flow as of every other one.
+from ivrcore.flows.release import Ended as Ended
+from ivrcore.flows.release import Releasing as Releasing
 from ivrcore.request import CallbackRequest, CalleeMedia, WarnedParty
 
 A, B = Party.A, Party.B
@@ -64,15 +68,10 @@ buffer holds back. So B's telephone is not even rung before A has *heard* the la
 MINIMUM_TALK_MS = 3000
 """No recording of a shorter talk (FAQ 10.8)."""
 
-RELEASE_GUARD_MS = 5000
-"""How long a call waits for its legs to report their end. The stack reports at once; this is for the day
-it does not."""
-
 WARNING_BEFORE_END_MS = 60_000
 """lastMinVoice comes one minute before the end (FAQ 6.2)."""
 
 MINUTE_MS = 60_000
-Q850_NO_ANSWER = 19
 
 
 class Hears(Enum):
@@ -138,21 +137,6 @@ class Talking:
     long_enough: bool = False
 
 
-@dataclass(frozen=True)
-class Releasing:
-    """Every open leg has been told to end; waiting for their reports."""
-
-    verdict: Verdict
-    waiting: frozenset[Party]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The end-of-call record is written."""
-
-    verdict: Verdict
-
-
 State: TypeAlias = (
     CallingA | PlayingPreVoice | DrainingPreVoice | CallingB | PlayingHint | Talking | Releasing | Ended
 )
@@ -190,7 +174,7 @@ def step(request: CallbackRequest, state: State, event: Event) -> Step:
         case Talking():
             following = _talking(request, state, event)
         case Releasing():
-            following = _releasing(state, event)
+            following = release.releasing(state, event)
     if following is not None:
         return following
     if excuse(state, event) is None:
@@ -218,13 +202,9 @@ def _calling_a(request: CallbackRequest, state: CallingA, event: Event) -> Step 
         case PromptFailed(Party.A, Prompt.WAIT_VOICE):
             return replace(state, cue_failed=True), ()
         case LegHungUp(Party.A, cause):
-            point = ReleasePoint.FIRST_LEG_FAILED_RINGING if state.rang else ReleasePoint.FIRST_LEG_FAILED
-            if cause.state_code == StateCode.NO_PORTS:
-                point = ReleasePoint.NO_PORTS
-            return _release(request, state, Verdict(cause.state_code, point, cause=cause), gone=A)
+            return _release(request, state, first_leg_failed(cause, rang=state.rang), gone=A)
         case TimerExpired(Timer.RING):
-            verdict = Verdict(StateCode.RING_TIMEOUT, ReleasePoint.RING_TIMEOUT)
-            return _release(request, state, verdict, q850=Q850_NO_ANSWER)
+            return _release(request, state, RING_TIMED_OUT, q850=Q850_NO_ANSWER)
     return None
 
 
@@ -415,7 +395,7 @@ def _talking(request: CallbackRequest, state: Talking, event: Event) -> Step | N
 def _release(
     request: CallbackRequest, state: State, verdict: Verdict, *, gone: Party | None = None, q850: int = 16
 ) -> Step:
-    """End what is open, A first (the service's own order), and wait for the legs' reports."""
+    """End what is open of the talk, then the legs that were called."""
     commands: list[Command] = []
     if isinstance(state, Talking):
         if request.record:
@@ -423,27 +403,6 @@ def _release(
         commands.append(CloseBridge())
     if isinstance(state, CallingB) and state.hears is Hears.EARLY_MEDIA:
         commands.append(CloseBridge())
-    commands += [CancelTimer(timer) for timer in Timer if timer is not Timer.RELEASE]
     dialled = (A,) if isinstance(state, CallingA | PlayingPreVoice | DrainingPreVoice) else (A, B)
-    waiting = [party for party in dialled if party is not gone]
-    commands += [HangUp(party, q850) for party in waiting]
-    if not waiting:
-        return _close(verdict, commands)
-    commands.append(StartTimer(Timer.RELEASE, RELEASE_GUARD_MS))
-    return Releasing(verdict, frozenset(waiting)), tuple(commands)
-
-
-def _releasing(state: Releasing, event: Event) -> Step | None:
-    match event:
-        case LegHungUp(party) if party in state.waiting:
-            waiting = state.waiting - {party}
-            if waiting:
-                return Releasing(state.verdict, waiting), ()
-            return _close(state.verdict, [CancelTimer(Timer.RELEASE)])
-        case TimerExpired(Timer.RELEASE):
-            return _close(state.verdict, [])
-    return None
-
-
-def _close(verdict: Verdict, commands: list[Command]) -> Step:
-    return Ended(verdict), (*commands, Report(Status.DISCONNECT), CloseCall(verdict))
+    open_legs = tuple(party for party in dialled if party is not gone)
+    return release.release(verdict, open_legs, before=tuple(commands), q850=q850)

@@ -1,7 +1,8 @@
 """Which (state, event) pairs change nothing, and why.
 
-A flow asks here after its own rules. A pair found nowhere is a bug (IllegalEventError); the test that
-walks every pair keeps this table and the rules complete, and free of entries that excuse nothing.
+A flow asks its table after its own rules. A pair found nowhere is a bug (IllegalEventError); the tests that
+walk every pair keep the tables and the rules complete, and free of entries that excuse nothing. The table
+here is the callback's; those of the other flows stand beside their rules.
 """
 
 from dataclasses import dataclass
@@ -65,9 +66,14 @@ IGNORED: tuple[Excuse, ...] = (
 
 
 def excuse(state: object, event: Event) -> Excuse | None:
-    """The entry that lets this pair pass, None when there is none."""
+    """The entry that lets this pair of the callback pass, None when there is none."""
+    return find(IGNORED, state, event)
+
+
+def find(table: tuple[Excuse, ...], state: object, event: Event) -> Excuse | None:
+    """The entry of a table that lets this pair pass, None when there is none."""
     name = type(state).__name__
-    for entry in IGNORED:
+    for entry in table:
         if name in entry.states and isinstance(event, entry.kind):
             return entry
     return None
