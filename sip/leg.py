@@ -78,6 +78,13 @@ class Leg(Protocol):
     def send_digits(self, digits: str, *, duration_ms: int = 160) -> None:
         """Send digits by RFC 4733 where negotiated, else as tones in band."""
 
+    def listen_for_digits(self, listen: bool) -> None:
+        """Look for keys in the audio of the far end as well, from now on or no longer.
+
+        Keys by RFC 4733 and INFO are always reported. One key is one DigitReceived, whichever transports it
+        came by. Allowed before the leg has media, and more than once.
+        """
+
     def start_capture(self, path: Path) -> None:
         """Record what the far end sends into an A-law WAV.
 

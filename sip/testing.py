@@ -80,6 +80,7 @@ class ScriptedLeg:
         ignored: names of the orders that came when the leg was over.
         playing: what sounds towards the far end now.
         capturing: where the leg is recorded to, None while it is not.
+        listening: whether it looks for keys in the audio.
         level_dbm0: what `received_level_dbm0` answers.
         ends_when_hung_up: False leaves it to the test to emit the end of a leg that was hung up (a CANCEL on
             its way, say).
@@ -97,6 +98,7 @@ class ScriptedLeg:
         self.ignored: list[str] = []
         self.playing: dict[PlaybackId, Sound] = {}
         self.capturing: Path | None = None
+        self.listening = False
         self.level_dbm0 = -inf
         self.ends_when_hung_up = True
         self.over = False
@@ -168,6 +170,11 @@ class ScriptedLeg:
     def send_digits(self, digits: str, *, duration_ms: int = 160) -> None:
         """See sip.leg.Leg."""
         self._take("send_digits", digits, duration_ms)
+
+    def listen_for_digits(self, listen: bool) -> None:
+        """See sip.leg.Leg."""
+        if self._take("listen_for_digits", listen):
+            self.listening = listen
 
     def start_capture(self, path: Path) -> None:
         """See sip.leg.Leg; no file is made."""

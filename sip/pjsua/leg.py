@@ -278,6 +278,9 @@ class PjsuaLeg:
         if generator in self._tones:
             self._tones.remove(generator)
 
+    def listen_for_digits(self, listen: bool) -> None:
+        """See sip.leg.Leg."""
+
     def start_capture(self, path: Path) -> None:
         """See sip.leg.Leg."""
         if self._over or self._hung_up_by_us:
