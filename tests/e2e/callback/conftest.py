@@ -35,13 +35,11 @@ def call(request: pytest.FixtureRequest, stage: Stage) -> FinishedCall:
     """The finished call of the test's scenario."""
     items = request.session.items
     here = items.index(request.node)
-    of_module = [item for item in items[here:] if item.path == request.node.path]
-    ahead = [item for item in of_module if _scenario(item) is not None]
-    for item in ahead[:LOOK_AHEAD]:
-        scenario = _scenario(item)
-        assert scenario is not None
-        stage.prepare(item.nodeid, scenario)
-    return stage.result(request.node.nodeid)
+    of_module = [_scenario(item) for item in items[here:] if item.path == request.node.path]
+    ahead = list(dict.fromkeys(scenario for scenario in of_module if scenario is not None))
+    for scenario in ahead[:LOOK_AHEAD]:
+        stage.prepare(scenario)
+    return stage.result(ahead[0])
 
 
 def _scenario(item: pytest.Item) -> Scenario | None:

@@ -137,20 +137,20 @@ class Stage:
         self.sounds = Sounds(folder)
         self._folder = folder
         self._pool = ThreadPoolExecutor(LANES)
-        self._futures: dict[str, Future[FinishedCall]] = {}
+        self._futures: dict[Scenario, Future[FinishedCall]] = {}
         self._free: SimpleQueue[tuple[Line, Line] | None] = SimpleQueue()
         self._lines: list[Line] = []
         for _ in range(LANES):
             self._free.put(None)  # its telephones are started when they are needed
 
-    def prepare(self, name: str, scenario: Scenario) -> None:
-        """Make the call as soon as there is a free lane."""
-        if name not in self._futures:
-            self._futures[name] = self._pool.submit(self._make, len(self._futures), scenario)
+    def prepare(self, scenario: Scenario) -> None:
+        """Make the call as soon as there is a free lane; once, however many tests look at it."""
+        if scenario not in self._futures:
+            self._futures[scenario] = self._pool.submit(self._make, len(self._futures), scenario)
 
-    def result(self, name: str) -> FinishedCall:
+    def result(self, scenario: Scenario) -> FinishedCall:
         """The call, once it is over."""
-        return self._futures[name].result()
+        return self._futures[scenario].result()
 
     def close(self) -> None:
         """End every telephone."""

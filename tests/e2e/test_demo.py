@@ -1,0 +1,82 @@
+"""The demo is a test of the whole: it exits with 0 only when everything that was heard follows the rules."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from media.wav import read_info, read_pcm, violations
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+DEADLINE_S = 180.0
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """One run of it, and where its results are."""
+    folder = tmp_path_factory.mktemp("demo")
+    out = folder / "out"
+    run = subprocess.run(
+        [sys.executable, "-m", "ivrcore", "demo", "--out", str(out), "--cache", str(folder / "cache")],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    return run, out
+
+
+Demo = tuple[subprocess.CompletedProcess[str], Path]
+
+
+def summary(demo: Demo) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((demo[1] / "summary.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+def test_every_rule_of_the_demo_holds(demo: Demo) -> None:
+    run, _ = demo
+    broken = [finding for finding in summary(demo)["findings"] if not finding["ok"]]
+    assert broken == []
+    assert (run.returncode, summary(demo)["ok"]) == (0, True)
+    assert "Traceback" not in run.stderr
+
+
+def test_demo_judges_every_kind_of_rule(demo: Demo) -> None:
+    rules = " / ".join(finding["rule"] for finding in summary(demo)["findings"])
+    for subject in (
+        "preVoice",
+        "waitVoice",
+        "ringback",
+        "recordHintTone",
+        "lastMinVoice",
+        "limit",
+        "aligned",
+    ):
+        assert subject in rules
+    assert len(summary(demo)["findings"]) >= 25
+
+
+def test_demo_leaves_what_each_party_heard_a_picture_and_a_recording_that_opens(demo: Demo) -> None:
+    _, out = demo
+    for name in ("heard-a.wav", "heard-b.wav"):
+        assert read_pcm(out / name).size > 8000
+    assert (out / "timeline.png").read_bytes()[:8] == PNG_MAGIC
+    recording = Path(summary(demo)["recording"]["path"])
+    assert recording.parent == (out / "recordings").absolute()
+    assert violations(recording) == ()
+    assert read_info(recording).duration_s > 3.0
+    assert list(out.glob("**/*.part")) == []
+
+
+def test_demo_s_record_is_that_of_a_call_ended_by_its_limit(demo: Demo) -> None:
+    record = summary(demo)["record"]
+    assert (record["stateCode"], record["endedBy"]) == (8010, "platform")
+    assert record["legs"]["A"]["answeredAt"] < record["legs"]["B"]["calledAt"] < record["talkStartedAt"]
