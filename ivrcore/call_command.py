@@ -15,6 +15,9 @@ from ivrcore.timeline import describe, explain_failure
 from sip.endpoint import EndpointSettings
 from sip.trunk import Trunk
 
+CLOCK_SCALES = (0.001, 1000.0)
+"""Beyond these a ring timer of a minute would be shorter than a packet, or longer than half a day."""
+
 
 @dataclass(frozen=True)
 class CallOptions:
@@ -41,8 +44,10 @@ def run_call(options: CallOptions) -> int:
     Raises:
         RequestError, SipError, MediaError: the options cannot work; nothing was called.
     """
-    if options.clock_scale <= 0:
-        raise RequestError(f"a clock scale of {options.clock_scale} does not move forward")
+    if not CLOCK_SCALES[0] <= options.clock_scale <= CLOCK_SCALES[1]:  # so written, it refuses nan as well
+        raise RequestError(
+            f"clock scale {options.clock_scale:g} is not {CLOCK_SCALES[0]:g} to {CLOCK_SCALES[1]:g}"
+        )
     settings = Settings(
         data_dir=options.data_dir,
         endpoint=EndpointSettings(
