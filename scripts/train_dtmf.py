@@ -212,10 +212,12 @@ def fit_network(rows: Matrix, labels: Matrix, seed: int) -> tuple[Matrix, Matrix
 
 
 HIDDEN = 12
+"""Hidden units."""
+
 RIDGE = 1e-6
 ITERATIONS = 600
 
-HEADER = '''"""The trained score's numbers: a hidden layer over the features of decide.measure, and its output.
+HEADER = '''"""The trained score's numbers: a hidden layer over decide.measure's features, and its output.
 
 Origin: scripts/train_dtmf.py, seed {seed},
 from {n_keys} looks at generated keys and {n_others} at what is no key:
@@ -230,6 +232,7 @@ import numpy as np
 
 from media.dtmf.tables import Doubles
 
+# fmt: off
 '''
 """What the written module begins with."""
 
@@ -273,7 +276,7 @@ def train(looks: dict[str, Matrix], seed: int, target: Path) -> None:
 
 
 def _array(name: str, values: Matrix) -> str:
-    numbers = textwrap.fill(", ".join(f"{value:.5g}" for value in values.ravel()), 104)
+    numbers = textwrap.fill(", ".join(f"{value:.5g}" for value in values.ravel()), 100)
     indented = textwrap.indent(numbers, "        ")
     shape = f".reshape{values.shape}" if values.ndim > 1 else ""
     return f"{name}: Final[Doubles] = np.array(\n    [\n{indented}\n    ]\n){shape}\n"

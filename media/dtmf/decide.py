@@ -197,7 +197,7 @@ def examine(candidates: Candidates, limits: Limits) -> Verdict:
     first = _attempt(
         narrowed, audio[rows], usable[rows], (low_omega, high_omega), limits, MAX_BRIDGED_WINDOWS, SPAN
     )
-    # A second, shorter look only where it differs from the first: the tone's phase may have jumped on the way.
+    # A second, shorter look only where it differs from the first: the phase may have jumped on the way.
     left = first.row[~first.accepted & (first.end - first.start > SHORT_SPAN + MIN_SHORTENED)]
     second = _attempt(
         narrowed.take(left),

@@ -133,7 +133,7 @@ def _solve(basis: Floats, audio: Floats) -> Doubles:
     gram = (basis @ basis.transpose(0, 2, 1)).astype(np.float64)
     gram += np.eye(8) * 1e-2
     right = (basis @ audio[:, :, None]).astype(np.float64)
-    solved: Doubles = np.linalg.solve(gram, right)[:, :, 0]
+    solved: Doubles = np.linalg.solve(gram, right)[:, :, 0].astype(np.float64)
     return solved
 
 

@@ -217,7 +217,7 @@ def test_frames_of_the_wrong_shape_are_refused_by_name() -> None:
 
 def test_frames_of_the_wrong_type_are_refused_by_name() -> None:
     with pytest.raises(MediaFormatError, match="float32"):
-        DtmfBank(1).feed(np.zeros((1, 160), dtype=np.float32))  # type: ignore[arg-type]  # the fact under test
+        DtmfBank(1).feed(np.zeros((1, 160), dtype=np.float32))
 
 
 def test_loss_hint_of_the_wrong_shape_is_refused() -> None:

@@ -17,7 +17,12 @@ BENCH = ROOT / "benchmarks" / "bench_dtmf.py"
 
 def bench(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, str(BENCH), *arguments], cwd=ROOT, capture_output=True, text=True, timeout=3600, check=False
+        [sys.executable, str(BENCH), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=3600,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
