@@ -7,7 +7,7 @@ import itertools
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,11 +23,22 @@ from twisted.python.threadpool import ThreadPool
 from ivrcore.captures import CaptureRoom, finish_interrupted
 from ivrcore.cdr import CallRecord, Entry, RecordingRecord
 from ivrcore.clock import FlowClock
+from ivrcore.events import Playable
+from ivrcore.flow import Flow, callback_flow, notification_flow, verification_flow
 from ivrcore.recorder import Recorder, RecordingPlace, record_of
-from ivrcore.request import CallbackRequest
+from ivrcore.request import CallbackRequest, NotificationRequest, RequestError, VerificationRequest
 from ivrcore.runner import CallRunner
-from ivrcore.sounds import PromptFiles, sounds_for
+from ivrcore.sounds import (
+    ContentSource,
+    PromptFiles,
+    ToneFiles,
+    sounds_for,
+    sounds_for_notification,
+    sounds_for_verification,
+)
+from media.speech.espeak import EspeakEngine
 from sip.endpoint import EndpointSettings, EngineLimits
+from sip.leg import Sound
 from sip.pjsua.endpoint import PjsuaEndpoint
 from sip.reactor import RunningReactor
 from sip.trunk import Trunk
@@ -119,29 +130,92 @@ class Application:
         Raises:
             SipConfigError, MediaError, SpeechError: the request cannot be carried out; no call was made.
         """
-        settings = self.settings
-        for number in (request.caller, request.callee):
-            settings.trunk.uri_of(number)
-        for display in (request.display_caller, request.display_callee):
-            settings.trunk.identity_of(display, self._endpoint.host())
+        flow = callback_flow(request)
+        self._check_parties(flow)
         sounds = sounds_for(
             request,
             files or PromptFiles(),
-            settings.data_dir / "cache",
-            ringback_country=settings.ringback_country,
+            self._cache_dir,
+            ringback_country=self.settings.ringback_country,
         )
-        session = f"{datetime.now(UTC):%Y%m%d%H%M%S}-{os.getpid()}-{next(self._counter)}"
+        session = self._new_session()
         recorder = None
         if request.record:
-            self._room = self._room or CaptureRoom(settings.captures)
-            place = RecordingPlace(self._room.directory, settings.finished)
+            self._room = self._room or CaptureRoom(self.settings.captures)
+            place = RecordingPlace(self._room.directory, self.settings.finished)
             recorder = Recorder(session, place, self._in_thread)
             recorder.prepare()
+        return self._run(session, flow, sounds, observe, recorder)
+
+    def notify(
+        self,
+        request: NotificationRequest,
+        contents: Sequence[ContentSource],
+        observe: Callable[[Entry], None] = lambda _entry: None,
+    ) -> "Deferred[CallRecord]":
+        """Make a notification; fires with its record. `contents`: one for each element of the request.
+
+        Raises:
+            RequestError, SipConfigError, MediaError: the request cannot be carried out; no call was made.
+        """
+        if len(contents) != len(request.elements):
+            raise RequestError(f"{len(request.elements)} elements have {len(contents)} contents")
+        flow = notification_flow(request)
+        self._check_parties(flow)
+        sounds = sounds_for_notification(contents, self._cache_dir, EspeakEngine())
+        return self._run(self._new_session(), flow, sounds, observe)
+
+    def verify(
+        self,
+        request: VerificationRequest,
+        files: ToneFiles | None = None,
+        observe: Callable[[Entry], None] = lambda _entry: None,
+    ) -> "Deferred[CallRecord]":
+        """Speak a verification code; fires with its record, which does not hold the code.
+
+        Raises:
+            SipConfigError, MediaError: the request cannot be carried out; no call was made.
+        """
+        flow = verification_flow(request)
+        self._check_parties(flow)
+        spoken = sounds_for_verification(request, files or ToneFiles(), self._cache_dir, EspeakEngine())
+
+        def forget(record: CallRecord) -> CallRecord:
+            spoken.code.forget()
+            return record
+
+        try:
+            calling = self._run(self._new_session(), flow, spoken.sounds, observe)
+        except Exception:
+            spoken.code.forget()
+            raise
+        return calling.addCallback(forget)
+
+    @property
+    def _cache_dir(self) -> Path:
+        return self.settings.data_dir / "cache"
+
+    def _new_session(self) -> str:
+        return f"{datetime.now(UTC):%Y%m%d%H%M%S}-{os.getpid()}-{next(self._counter)}"
+
+    def _check_parties(self, flow: Flow) -> None:
+        for called in flow.parties.values():
+            self.settings.trunk.uri_of(called.number)
+            self.settings.trunk.identity_of(called.display, self._endpoint.host())
+
+    def _run(
+        self,
+        session: str,
+        flow: Flow,
+        sounds: Mapping[Playable, Sound],
+        observe: Callable[[Entry], None],
+        recorder: Recorder | None = None,
+    ) -> "Deferred[CallRecord]":
         runner = CallRunner(
             session,
-            request,
+            flow,
             endpoint=self._endpoint,
-            trunk=settings.trunk,
+            trunk=self.settings.trunk,
             sounds=sounds,
             clock=self._clock,
             recorder=recorder,

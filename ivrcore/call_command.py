@@ -1,16 +1,17 @@
-"""`ivrcore call`: one callback with a live timeline on the terminal."""
+"""One call with a live timeline on the terminal: what `ivrcore call`, `notify` and `verify` share."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from rich.console import Console
 from twisted.internet.defer import Deferred
 
 from ivrcore.app import Application, AppReactor, Settings, run
 from ivrcore.cdr import CallRecord, Entry, RecordingRecord
-from ivrcore.request import CallbackRequest, RequestError
-from ivrcore.sounds import PromptFiles
+from ivrcore.request import RequestError
 from ivrcore.timeline import describe, explain_failure
 from sip.endpoint import EndpointSettings
 from sip.trunk import Trunk
@@ -20,11 +21,9 @@ CLOCK_SCALES = (0.001, 1000.0)
 
 
 @dataclass(frozen=True)
-class CallOptions:
-    """What the command line said."""
+class SessionOptions:
+    """What the command line said of the stack and the output."""
 
-    request: CallbackRequest
-    files: PromptFiles
     trunk_host: str
     proxy: str
     user: str
@@ -38,8 +37,12 @@ class CallOptions:
     as_json: bool
 
 
-def run_call(options: CallOptions) -> int:
-    """Make the call; 0 when the parties could talk, 1 when not.
+Begin: TypeAlias = "Callable[[Application, Callable[[Entry], None]], Deferred[CallRecord]]"
+"""Makes the call on a running application, told of every entry of its history."""
+
+
+def run_session(options: SessionOptions, begin: Begin) -> int:
+    """Make one call; 0 when it brought what was ordered, 1 when not.
 
     Raises:
         RequestError, SipError, MediaError: the options cannot work; nothing was called.
@@ -81,7 +84,7 @@ def run_call(options: CallOptions) -> int:
             f"SIP on {application.address}, pjsua2 {limits.version}, {limits.calls} legs at once at the most",
         )
         try:
-            calling = application.call(options.request, options.files, printer)
+            calling = begin(application, printer)
         except Exception as error:
             # The stack is up: take it down before the error is told.
             failure = error
@@ -93,7 +96,7 @@ def run_call(options: CallOptions) -> int:
             print(json.dumps(record.as_json(), ensure_ascii=False, indent=2))  # noqa: T201
         if record.recording is not None:
             console.print(f"recording: {_outcome(record.recording)}")
-        if not record.connected:
+        if not record.carried_out:
             console.print(f"ivrcore: call failed: {explain_failure(record)}")
             return 1
         return 0

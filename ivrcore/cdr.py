@@ -4,7 +4,7 @@ The runner keeps a history of (moment, event or command); everything a record sa
 causes is read off it here, in one place, so that a record can be made again from a stored history.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 from ivrcore.codes import StateCode
 from ivrcore.commands import CloseCall, Command, Dial, OpenBridge, Report, Status, Verdict
-from ivrcore.events import Event, LegHungUp, Party
-from ivrcore.request import CallbackRequest
+from ivrcore.events import Content, Event, LegHungUp, Party, PromptEnded
+from ivrcore.flow import Called
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,22 @@ class RecordingRecord:
 
 
 @dataclass(frozen=True)
+class CollectedRecord:
+    """What a party pressed after an element of a notification, counted from 0."""
+
+    at_s: float
+    element: int
+    digits: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class CallRecord:
-    """The end-of-call record; there is exactly one for each call."""
+    """The end-of-call record; there is exactly one for each call. `b` is None where only A is called."""
 
     session: str
     verdict: Verdict
     a: LegRecord
-    b: LegRecord
+    b: LegRecord | None
     started_at_s: float
     ended_at_s: float
     utc_offset_s: float
@@ -65,11 +74,17 @@ class CallRecord:
     talk_started_at_s: float | None = None
     recording: RecordingRecord | None = None
     relayed_digits: int = field(default=0)
+    collected: tuple[CollectedRecord, ...] = ()
 
     @property
     def connected(self) -> bool:
-        """Whether the parties could talk."""
-        return self.talk_started_at_s is not None
+        """Whether the parties could talk; where only A is called, whether A answered."""
+        return (self.talk_started_at_s if self.b is not None else self.a.answered_at_s) is not None
+
+    @property
+    def carried_out(self) -> bool:
+        """Whether the customer got what was ordered: a talk; from one party, everything until its hang-up."""
+        return self.connected and (self.b is not None or self.verdict.state_code == 0)
 
     def utc(self, at_s: float | None) -> str | None:
         """A moment of the record as ISO 8601 in UTC, to the millisecond."""
@@ -79,7 +94,10 @@ class CallRecord:
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def as_json(self) -> dict[str, object]:
-        """Plain data for summary.json and for people."""
+        """Plain data: the product, and the one place where collected digits are shown."""
+        legs = {"A": self._leg_json(self.a)}
+        if self.b is not None:
+            legs["B"] = self._leg_json(self.b)
         return {
             "session": self.session,
             "stateCode": self.verdict.state_code,
@@ -89,7 +107,11 @@ class CallRecord:
             "startedAt": self.utc(self.started_at_s),
             "talkStartedAt": self.utc(self.talk_started_at_s),
             "endedAt": self.utc(self.ended_at_s),
-            "legs": {"A": self._leg_json(self.a), "B": self._leg_json(self.b)},
+            "legs": legs,
+            "collected": [
+                {"at": self.utc(one.at_s), "element": one.element + 1, "digits": one.digits}
+                for one in self.collected
+            ],
             "recording": None
             if self.recording is None
             else {
@@ -114,13 +136,16 @@ class CallRecord:
 
 def fold(
     session: str,
-    request: CallbackRequest,
+    parties: Mapping[Party, Called],
     history: History,
     *,
     utc_offset_s: float,
     recording: RecordingRecord | None = None,
 ) -> CallRecord:
     """Make the record of a finished call.
+
+    Args:
+        parties: everybody the call may have dialled, A at least.
 
     Raises:
         ValueError: the history has no end, or more than one.
@@ -133,17 +158,30 @@ def fold(
     return CallRecord(
         session=session,
         verdict=close.what.verdict,
-        a=_leg(Party.A, request.caller, request.display_caller, history),
-        b=_leg(Party.B, request.callee, request.display_callee, history),
+        a=_leg(Party.A, parties[Party.A], history),
+        b=_leg(Party.B, parties[Party.B], history) if Party.B in parties else None,
         started_at_s=history[0].at_s,
         ended_at_s=close.at_s,
         utc_offset_s=utc_offset_s,
         talk_started_at_s=next((entry.at_s for entry in history if isinstance(entry.what, OpenBridge)), None),
         recording=recording,
+        collected=_collected(history),
     )
 
 
-def _leg(party: Party, number: str, display: str, history: History) -> LegRecord:
+def _collected(history: History) -> tuple[CollectedRecord, ...]:
+    collected: list[CollectedRecord] = []
+    element = 0
+    for entry in history:
+        match entry.what:
+            case PromptEnded(prompt=Content(ended)):
+                element = ended
+            case Report(status=Status.COLLECT_INFO, digits=digits):
+                collected.append(CollectedRecord(entry.at_s, element, digits))
+    return tuple(collected)
+
+
+def _leg(party: Party, called: Called, history: History) -> LegRecord:
     reported: dict[Status, float] = {}
     called_at_s: float | None = None
     ended_at_s: float | None = None
@@ -157,8 +195,8 @@ def _leg(party: Party, number: str, display: str, history: History) -> LegRecord
             case LegHungUp(party=gone, cause=cause) if gone is party and ended_at_s is None:
                 ended_at_s, q850, sip_status = entry.at_s, cause.q850, cause.sip_status
     return LegRecord(
-        number=number,
-        display=display,
+        number=called.number,
+        display=called.display,
         called_at_s=called_at_s,
         rang_at_s=reported.get(Status.ALERTING),
         answered_at_s=reported.get(Status.ANSWER),

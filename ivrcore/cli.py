@@ -1,16 +1,27 @@
-"""The command line. Bad input: one line, status 2. A call nobody could talk in: one line, status 1."""
+"""The command line. Bad input: one line, status 2. A call that did not bring what was ordered: one line,
+status 1."""
 
 import logging
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from ivrcore.request import CallbackRequest, CalleeMedia, RequestError, WarnedParty
+from ivrcore import cli_options as options
+from ivrcore.cli_elements import InOrder, elements_of
+from ivrcore.request import (
+    CallbackRequest,
+    CalleeMedia,
+    Language,
+    NotificationRequest,
+    RequestError,
+    VerificationRequest,
+    WarnedParty,
+)
 from media.errors import MediaError
 from sip.errors import SipError
-from sip.trunk import DEFAULT_CODECS
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -18,6 +29,13 @@ app = typer.Typer(
 
 BUILTIN = "builtin"
 """Names the built-in prompt where a file is asked for."""
+
+
+class SpokenLanguage(Enum):
+    """The languages of a code, as the command line names them."""
+
+    CHINESE = "zh"
+    ENGLISH = "en"
 
 
 @app.callback()
@@ -36,15 +54,13 @@ def _main(
 def call(
     caller: Annotated[str, typer.Argument(help="A, called first: a number (needs --trunk) or a SIP URI.")],
     callee: Annotated[str, typer.Argument(help="B, called when A has answered.")],
-    trunk: Annotated[str, typer.Option(help="Where numbers are sent: host or host:port.")] = "",
-    proxy: Annotated[str, typer.Option(help="Outbound proxy, a SIP URI.")] = "",
-    user: Annotated[str, typer.Option(help="Digest user of the trunk.")] = "",
-    password: Annotated[
-        str, typer.Option(envvar="IVRCORE_TRUNK_PASSWORD", help="Digest password; better in the environment.")
-    ] = "",
-    codecs: Annotated[str, typer.Option(help="Offered codecs, best first.")] = ",".join(DEFAULT_CODECS),
-    bind: Annotated[str, typer.Option(help="Address for SIP and RTP.")] = "127.0.0.1",
-    sip_port: Annotated[int, typer.Option(help="UDP port for SIP; 0 takes a free one.")] = 0,
+    trunk: options.Trunk = "",
+    proxy: options.Proxy = "",
+    user: options.User = "",
+    password: options.Password = "",
+    codecs: options.Codecs = options.ALL_CODECS,
+    bind: options.Bind = "127.0.0.1",
+    sip_port: options.SipPort = 0,
     display_a: Annotated[str, typer.Option(help="The number A sees.")] = "ivrcore",
     display_b: Annotated[str, typer.Option(help="The number B sees.")] = "ivrcore",
     pre_voice: Annotated[
@@ -63,16 +79,14 @@ def call(
     max_duration: Annotated[int, typer.Option(help="Minutes from B's answer; 0 for no limit.")] = 0,
     last_minute: Annotated[str, typer.Option(help="Warning one minute before the end: a WAV file.")] = "",
     last_minute_to: Annotated[WarnedParty, typer.Option(help="Who hears the warning.")] = WarnedParty.BOTH,
-    ring_timeout: Annotated[int, typer.Option(help="Seconds each party may ring.")] = 60,
-    data: Annotated[
-        Path, typer.Option(help="Directory for recordings, captures and prepared prompts.")
-    ] = Path("ivrcore-data"),
-    clock_scale: Annotated[float, typer.Option(help="Let the customer's minutes pass faster.")] = 1.0,
-    trace: Annotated[Path | None, typer.Option(help="Write SIP messages and the stack's log here.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the end-of-call record as JSON.")] = False,
+    ring_timeout: options.RingTimeout = 60,
+    data: options.Data = options.DATA,
+    clock_scale: options.ClockScale = 1.0,
+    trace: options.Trace = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Call A, then B, and let them talk."""
-    from ivrcore.call_command import CallOptions, run_call
+    from ivrcore.call_command import SessionOptions, run_session
     from ivrcore.sounds import PromptFiles
 
     def file(option: str) -> Path | None:
@@ -93,28 +107,154 @@ def call(
             last_minute_to=last_minute_to,
             ring_timeout_s=ring_timeout,
         )
-        status = run_call(
-            CallOptions(
-                request=request,
-                files=PromptFiles(
-                    pre_voice=file(pre_voice),
-                    wait_voice=file(wait_voice),
-                    record_hint=file(record_hint),
-                    last_minute=file(last_minute),
-                ),
-                trunk_host=trunk,
-                proxy=proxy,
-                user=user,
-                password=password,
-                codecs=tuple(part.strip().upper() for part in codecs.split(",") if part.strip()),
-                bind=bind,
-                sip_port=sip_port,
-                data_dir=data,
-                clock_scale=clock_scale,
-                trace=trace,
-                as_json=as_json,
-            )
+        files = PromptFiles(
+            pre_voice=file(pre_voice),
+            wait_voice=file(wait_voice),
+            record_hint=file(record_hint),
+            last_minute=file(last_minute),
         )
+        session = SessionOptions(
+            trunk_host=trunk,
+            proxy=proxy,
+            user=user,
+            password=password,
+            codecs=options.codec_names(codecs),
+            bind=bind,
+            sip_port=sip_port,
+            data_dir=data,
+            clock_scale=clock_scale,
+            trace=trace,
+            as_json=as_json,
+        )
+        status = run_session(session, lambda running, observe: running.call(request, files, observe))
+    except (RequestError, SipError, MediaError) as error:
+        refuse(str(error))
+    raise typer.Exit(status)
+
+
+@app.command(cls=InOrder)
+def notify(
+    ctx: typer.Context,
+    callee: Annotated[str, typer.Argument(help="A: a number (needs --trunk) or a SIP URI.")],
+    file: Annotated[  # noqa: ARG001
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Begin an element: a WAV file (A-law, 8000 Hz, mono)."),
+    ] = None,
+    text: Annotated[  # noqa: ARG001
+        list[str] | None, typer.Option(metavar="TEXT", help="Begin an element: a text, spoken.")
+    ] = None,
+    collect: Annotated[  # noqa: ARG001
+        list[str] | None,
+        typer.Option(metavar="N", help="After the element before: collect so many keys, 1 to 32."),
+    ] = None,
+    replay_on: Annotated[  # noqa: ARG001
+        list[str] | None,
+        typer.Option(
+            metavar="KEYS", help="Play the element before again when these keys are pressed, or 'any'."
+        ),
+    ] = None,
+    display: options.Display = options.NOBODY,
+    trunk: options.Trunk = "",
+    proxy: options.Proxy = "",
+    user: options.User = "",
+    password: options.Password = "",
+    codecs: options.Codecs = options.ALL_CODECS,
+    bind: options.Bind = "127.0.0.1",
+    sip_port: options.SipPort = 0,
+    ring_timeout: options.RingTimeout = 60,
+    data: options.Data = options.DATA,
+    clock_scale: options.ClockScale = 1.0,
+    trace: options.Trace = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Call A and play a notification: up to five elements, in the order of --file and --text.
+
+    --collect and --replay-on belong to the element before them. What A pressed is in the record of --json.
+    """
+    from ivrcore.call_command import SessionOptions, run_session
+
+    try:
+        elements = elements_of(ctx)
+        request = NotificationRequest(
+            callee, display, tuple(element for element, _ in elements), ring_timeout_s=ring_timeout
+        )
+        contents = [content for _, content in elements]
+        session = SessionOptions(
+            trunk_host=trunk,
+            proxy=proxy,
+            user=user,
+            password=password,
+            codecs=options.codec_names(codecs),
+            bind=bind,
+            sip_port=sip_port,
+            data_dir=data,
+            clock_scale=clock_scale,
+            trace=trace,
+            as_json=as_json,
+        )
+        status = run_session(session, lambda running, observe: running.notify(request, contents, observe))
+    except (RequestError, SipError, MediaError) as error:
+        refuse(str(error))
+    raise typer.Exit(status)
+
+
+@app.command()
+def verify(
+    callee: Annotated[str, typer.Argument(help="A: a number (needs --trunk) or a SIP URI.")],
+    code: Annotated[
+        str,
+        typer.Argument(
+            envvar="IVRCORE_VERIFY_CODE", help="1 to 8 digits; better in the environment.", show_default=False
+        ),
+    ],
+    times: Annotated[int, typer.Option(help="How often the code is spoken; 0: until A hangs up.")] = 3,
+    language: Annotated[SpokenLanguage, typer.Option(help="Of the digits.")] = SpokenLanguage.CHINESE,
+    pre_tone: Annotated[Path | None, typer.Option(help="Played before the code: a WAV file.")] = None,
+    pos_tone: Annotated[Path | None, typer.Option(help="Played after the code: a WAV file.")] = None,
+    display: options.Display = options.NOBODY,
+    trunk: options.Trunk = "",
+    proxy: options.Proxy = "",
+    user: options.User = "",
+    password: options.Password = "",
+    codecs: options.Codecs = options.ALL_CODECS,
+    bind: options.Bind = "127.0.0.1",
+    sip_port: options.SipPort = 0,
+    ring_timeout: options.RingTimeout = 60,
+    data: options.Data = options.DATA,
+    clock_scale: options.ClockScale = 1.0,
+    trace: options.Trace = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Call A and speak a verification code, digit by digit."""
+    from ivrcore.call_command import SessionOptions, run_session
+    from ivrcore.sounds import ToneFiles
+
+    try:
+        request = VerificationRequest(
+            callee,
+            display,
+            code,
+            language=Language[language.name],
+            has_pre_tone=pre_tone is not None,
+            has_pos_tone=pos_tone is not None,
+            times=times,
+            ring_timeout_s=ring_timeout,
+        )
+        files = ToneFiles(pre_tone, pos_tone)
+        session = SessionOptions(
+            trunk_host=trunk,
+            proxy=proxy,
+            user=user,
+            password=password,
+            codecs=options.codec_names(codecs),
+            bind=bind,
+            sip_port=sip_port,
+            data_dir=data,
+            clock_scale=clock_scale,
+            trace=trace,
+            as_json=as_json,
+        )
+        status = run_session(session, lambda running, observe: running.verify(request, files, observe))
     except (RequestError, SipError, MediaError) as error:
         refuse(str(error))
     raise typer.Exit(status)

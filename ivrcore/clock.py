@@ -1,8 +1,8 @@
 """The flow's clock: the reactor's, possibly faster.
 
-A scale of 10 lets a minute of the customer's time (ring timer, maxDuration, its last minute) pass in
-6 s, for demos and tests. What is bound to real audio is never scaled: the drain after a prompt, the
-least talk worth recording, and the guard of a release.
+A scale of 10 lets a minute of the customer's time (ring timer, maxDuration, its last minute, the waits of a
+collection) pass in 6 s, for demos and tests. What is bound to real audio is never scaled: the drain after a
+prompt, the least talk worth recording, and the guard of a release.
 """
 
 import time
@@ -37,6 +37,10 @@ class FlowClock:
         """Call `act` once, `delay_ms` of the timer's time from now."""
         scale = 1.0 if timer in REAL_TIME else self.scale
         return self._reactor.callLater(delay_ms / 1000 / scale, act)
+
+    def wait(self, delay_ms: int, act: Callable[[], None]) -> DelayedCall:
+        """Call `act` once, `delay_ms` of the customer's time from now: waits that are no timer of a flow."""
+        return self._reactor.callLater(delay_ms / 1000 / self.scale, act)
 
     def soon(self, act: Callable[[], None]) -> None:
         """Call `act` in the reactor's next turn."""

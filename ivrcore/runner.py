@@ -7,15 +7,18 @@ Everything runs on the reactor's thread; a step and the commands it ordered are 
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from twisted.internet.defer import Deferred
 
 from ivrcore.cdr import CallRecord, Entry, RecordingRecord, fold
 from ivrcore.clock import FlowClock
+from ivrcore.collection import Collection
 from ivrcore.commands import (
     CancelTimer,
     CloseBridge,
     CloseCall,
+    Collect,
     Command,
     Dial,
     FinishRecording,
@@ -30,11 +33,13 @@ from ivrcore.commands import (
     StartRecording,
     StartTimer,
     Stop,
+    StopCollecting,
 )
 from ivrcore.events import (
     CaptureFailed,
     Cause,
     DigitReceived,
+    DigitsCollected,
     EarlyMediaStarted,
     Event,
     FailureAnnounced,
@@ -49,9 +54,9 @@ from ivrcore.events import (
     Timer,
     TimerExpired,
 )
-from ivrcore.flows import callback
+from ivrcore.flow import Flow
 from ivrcore.recorder import Recorder
-from ivrcore.request import CallbackRequest
+from media.collect import Rules
 from media.errors import MediaError
 from sip import cause as sip_cause
 from sip import events as sip_events
@@ -68,12 +73,12 @@ UNDERNEATH_DB = -15.0
 
 
 class CallRunner:
-    """One callback, from the first INVITE to its record."""
+    """One call, from the first INVITE to its record."""
 
     def __init__(
         self,
         session: str,
-        request: CallbackRequest,
+        flow: Flow,
         *,
         endpoint: Endpoint,
         trunk: Trunk,
@@ -85,22 +90,24 @@ class CallRunner:
         """Prepare; `start` begins.
 
         Args:
-            sounds: a sound for every prompt the request can ask for.
-            recorder: needed when the request records.
+            flow: decides; fresh, for this call alone.
+            sounds: one for everything the flow can have played.
+            recorder: needed when the flow records.
             observe: told of every entry of the history as it is made.
         """
         self._session = session
-        self._request = request
+        self._flow = flow
         self._endpoint = endpoint
         self._trunk = trunk
         self._sounds = sounds
         self._clock = clock
         self._recorder = recorder
         self._observe = observe
-        self._state: callback.State | None = None
+        self._started = False
         self._legs: dict[Party, Leg] = {}
         self._bridge: Bridge | None = None
         self._timers: dict[Timer, DelayedCall] = {}
+        self._collections: dict[Party, Collection] = {}
         self._recording: Deferred[RecordingRecord] | None = None
         self._done: Deferred[CallRecord] = Deferred()
         self._utc_offset_s = clock.utc() - clock.monotonic()
@@ -108,8 +115,8 @@ class CallRunner:
 
     def start(self) -> "Deferred[CallRecord]":
         """Begin the call; fires with its record, and never fails."""
-        self._state, commands = callback.start(self._request)
-        self._carry_out(commands)
+        self._started = True
+        self._carry_out(self._flow.start())
         return self._done
 
     def stop(self) -> None:
@@ -119,11 +126,10 @@ class CallRunner:
     # -- the loop -----------------------------------------------------------------------------------------
 
     def _take(self, event: Event, at_s: float | None = None) -> None:
-        if self._state is None:
+        if not self._started:
             return
         self._note(event, at_s)
-        self._state, commands = callback.step(self._request, self._state, event)
-        self._carry_out(commands)
+        self._carry_out(self._flow.step(event))
 
     def _note(self, what: Event | Command, at_s: float | None = None) -> None:
         entry = Entry(self._clock.monotonic() if at_s is None else at_s, what)
@@ -157,6 +163,10 @@ class CallRunner:
                 self._bridged().restore(self._legs[party].id)
             case RelayDigit(party, digit):
                 self._legs[party].send_digits(digit)
+            case Collect(party, length):
+                self._collect(party, Rules(length))
+            case StopCollecting(party):
+                self._stop_collecting(party)
             case StartRecording():
                 self._start_recording()
             case FinishRecording(keep):
@@ -174,18 +184,13 @@ class CallRunner:
     # -- legs -----------------------------------------------------------------------------------------------
 
     def _dial(self, party: Party, at_answer: Playable | None) -> None:
-        request = self._request
-        called, display = (
-            (request.caller, request.display_caller)
-            if party is Party.A
-            else (request.callee, request.display_callee)
-        )
+        called = self._flow.parties[party]
         leg = self._endpoint.new_leg(
             f"{self._session}-{party.value}", lambda event: self._heard(party, event)
         )
         self._legs[party] = leg
         cue = None if at_answer is None else Cue(_playback(at_answer), self._sounds[at_answer])
-        leg.dial(self._trunk, called, display=display, at_answer=cue)
+        leg.dial(self._trunk, called.number, display=called.display, at_answer=cue)
 
     def _bridged(self) -> Bridge:
         if self._bridge is None:
@@ -214,9 +219,32 @@ class CallRunner:
                 self._take(PromptFailed(party, self._playable(playback)), event.at_s)
             case sip_events.DigitReceived(digit=digit):
                 self._take(DigitReceived(party, digit), event.at_s)
+                if party in self._collections:
+                    self._collections[party].press(digit)
 
     def _playable(self, playback: sip_events.PlaybackId) -> Playable:
         return next(playable for playable in self._sounds if _playback(playable) == playback)
+
+    # -- keys -----------------------------------------------------------------------------------------------
+
+    def _collect(self, party: Party, rules: Rules) -> None:
+        self._stop_collecting(party)
+        self._collections[party] = Collection(rules, self._clock, partial(self._collected, party))
+        self._listen(party, True)
+
+    def _collected(self, party: Party, digits: str) -> None:
+        self._stop_collecting(party)
+        self._take(DigitsCollected(party, digits))
+
+    def _stop_collecting(self, party: Party) -> None:
+        collection = self._collections.pop(party, None)
+        if collection is not None:
+            collection.give_up()
+            self._listen(party, False)
+
+    def _listen(self, party: Party, on: bool) -> None:
+        """Keys that are only heard are looked for while they count: speech may sound like one."""
+        self._legs[party].listen_for_digits(on)
 
     # -- timers and recording -------------------------------------------------------------------------------
 
@@ -246,6 +274,8 @@ class CallRunner:
     def _close(self) -> None:
         for timer in tuple(self._timers):
             self._cancel(timer)
+        for party in tuple(self._collections):
+            self._stop_collecting(party)
         self._end_recording(keep=False, reason="the call ended before the talk")
         if self._recording is None:
             self._finish(None)
@@ -255,7 +285,7 @@ class CallRunner:
     def _finish(self, recording: RecordingRecord | None) -> None:
         record = fold(
             self._session,
-            self._request,
+            self._flow.parties,
             self.history,
             utc_offset_s=self._utc_offset_s,
             recording=recording,

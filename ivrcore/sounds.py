@@ -4,15 +4,19 @@ Everything is found, judged and rendered before the call begins, so that no call
 speech engine or a complaint about a format.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
-from ivrcore.events import Playable, Prompt
-from ivrcore.request import CallbackRequest, CalleeMedia
+from ivrcore.events import Content, Playable, Prompt, Spoken
+from ivrcore.request import CallbackRequest, CalleeMedia, VerificationRequest
+from ivrcore.spoken_code import SpokenCode
 from media.errors import MediaFileError, MediaFormatError
 from media.prompt import BuiltinPrompt, builtin
 from media.rendered import content_key, rendered_once
+from media.speech.cache import SpeechCache
+from media.speech.voice import ENGLISH, MANDARIN, SpeechEngine, Voice
 from media.tone import render, ringback
 from media.wav import validate, write_alaw
 from sip.leg import Sound
@@ -65,20 +69,92 @@ def sounds_for(
         if path is None:
             path = builtin(_BUILTIN[prompt], cache_dir)
         else:
-            _check(prompt, path)
+            _check(prompt.value, path)
         sounds[prompt] = Sound(path, loop=prompt is Prompt.WAIT_VOICE)
     if request.callee_media is CalleeMedia.ALL:
         sounds[Prompt.RINGBACK] = Sound(_ringback(ringback_country, cache_dir), loop=True)
     return sounds
 
 
-def _check(prompt: Prompt, path: Path) -> None:
+@dataclass(frozen=True)
+class Text:
+    """A text that is spoken. It may hold a password, so no repr shows it."""
+
+    text: str = field(repr=False)
+
+    @property
+    def voice(self) -> Voice:
+        """Mandarin reads English badly (FAQ 8.8): a text without a Chinese character is read in English."""
+        return MANDARIN if any("\u4e00" <= character <= "\u9fff" for character in self.text) else ENGLISH
+
+
+ContentSource: TypeAlias = Path | Text
+"""What an element of a notification plays: the one or the other (FAQ 6.4)."""
+
+
+def sounds_for_notification(
+    contents: Sequence[ContentSource], cache_dir: Path, engine: SpeechEngine
+) -> Mapping[Playable, Sound]:
+    """A sound for every element; texts are spoken now, once for all calls.
+
+    Raises:
+        MediaFormatError, MediaFileError: a file breaks the service's format; names element and property.
+        SpeechError: a text cannot be spoken.
+    """
+    speech = SpeechCache(engine, cache_dir)
+    sounds: dict[Playable, Sound] = {}
+    for number, source in enumerate(contents):
+        content = Content(number)
+        if isinstance(source, Text):
+            sounds[content] = Sound(speech.speak(source.text, source.voice))
+        else:
+            _check(content.value, source)
+            sounds[content] = Sound(source)
+    return sounds
+
+
+@dataclass(frozen=True)
+class ToneFiles:
+    """The customer's files around a verification code."""
+
+    pre_tone: Path | None = None
+    pos_tone: Path | None = None
+
+
+@dataclass(frozen=True)
+class VerificationSounds:
+    """The sounds of one verification call. `code` is a secret on disk: `code.forget()` after the call."""
+
+    sounds: Mapping[Playable, Sound]
+    code: SpokenCode
+
+
+def sounds_for_verification(
+    request: VerificationRequest, files: ToneFiles, cache_dir: Path, engine: SpeechEngine
+) -> VerificationSounds:
+    """A sound for everything the request can ask for.
+
+    Raises:
+        MediaFormatError, MediaFileError: a file breaks the service's format; names tone and property.
+        SpeechError: a digit cannot be spoken. In any case, no code is left behind.
+    """
+    sounds: dict[Playable, Sound] = {}
+    for tone, path in ((Spoken.PRE_TONE, files.pre_tone), (Spoken.POS_TONE, files.pos_tone)):
+        if path is not None:
+            _check(tone.value, path)
+            sounds[tone] = Sound(path)
+    code = SpokenCode(request.code, request.language, SpeechCache(engine, cache_dir))
+    sounds[Spoken.CODE] = Sound(code.path)
+    return VerificationSounds(sounds, code)
+
+
+def _check(name: str, path: Path) -> None:
     try:
         validate(path)
     except MediaFormatError as error:
-        raise MediaFormatError(f"{prompt.value}: {error}") from error
+        raise MediaFormatError(f"{name}: {error}") from error
     except MediaFileError as error:
-        raise MediaFileError(f"{prompt.value}: {error}") from error
+        raise MediaFileError(f"{name}: {error}") from error
 
 
 def _ringback(country: str, cache_dir: Path) -> Path:

@@ -1,8 +1,10 @@
 """A call's history in a person's words, one line an entry."""
 
-from ivrcore.cdr import CallRecord, Entry
+from ivrcore.cdr import CallRecord, Entry, LegRecord
+from ivrcore.codes import StateCode
 from ivrcore.commands import (
     CloseCall,
+    Collect,
     Dial,
     FinishRecording,
     HangUp,
@@ -15,6 +17,7 @@ from ivrcore.commands import (
 from ivrcore.events import (
     CaptureFailed,
     DigitReceived,
+    DigitsCollected,
     EarlyMediaStarted,
     FailureAnnounced,
     LegAnswered,
@@ -68,6 +71,14 @@ def describe(entry: Entry) -> str | None:
             return "ringing timed out"
         case DigitReceived(party):
             return f"{party.value} pressed a key"
+        case Collect(party, length):
+            return f"{party.value} may press up to {_keys(length)}"
+        case DigitsCollected(party, digits):
+            return (
+                f"{_keys(len(digits))} of {party.value} collected"
+                if digits
+                else f"no key of {party.value} in time"
+            )
         case StopOrdered():
             return "the call is stopped from outside"
         case HangUp(party):
@@ -79,9 +90,25 @@ def describe(entry: Entry) -> str | None:
     return None
 
 
+def _keys(count: int) -> str:
+    return "1 key" if count == 1 else f"{count} keys"
+
+
 def explain_failure(record: CallRecord) -> str:
-    """Why nobody could talk, in one line: the party, the network's word, and what to look at."""
-    party, leg = ("B", record.b) if record.a.answered_at_s is not None else ("A", record.a)
+    """Why nobody could talk, or A did not get all of it, in one line: the party, the network's word, and
+    what to look at."""
+    if record.a.answered_at_s is None:
+        return _not_reached(record, "A", record.a)
+    if record.b is None:
+        return {
+            StateCode.NO_DIGITS: "A pressed no key in time",
+            StateCode.PLAY_FAILED: "a sound could not be played",
+            StateCode.STOP_ORDERED: "it was stopped from outside",
+        }.get(StateCode(record.verdict.state_code), f"stateCode {record.verdict.state_code}")
+    return _not_reached(record, "B", record.b)
+
+
+def _not_reached(record: CallRecord, party: str, leg: LegRecord) -> str:
     number = leg.number
     if record.verdict.ended_by is not None:
         return f"{record.verdict.ended_by.value} gave up before B answered"

@@ -216,6 +216,7 @@ class _Demo:
                 for stretch in recorded
             ]
             tracks.append(Track("the recording", read_pcm(record.recording.path), talk_s, shifted))
+        assert record.b is not None, "a callback has two parties"
         moments = [
             (moment_s - zero_s, label)
             for moment_s, label in (
