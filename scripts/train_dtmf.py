@@ -147,10 +147,10 @@ def speech_looks(package: str, cache: Path) -> Matrix:
 
 
 def off_frequency(n_keys: int, rng: np.random.Generator) -> Signal:
-    """Keys with one or both tones 3.2 to 8 % off."""
+    """Keys with one or both tones 3.2 to 6.5 % off: further out they would be the neighbouring key."""
     parts: list[Signal] = []
     for _ in range(n_keys):
-        both = rng.uniform(0.032, 0.08, 2) * rng.choice([-1, 1], 2)
+        both = rng.uniform(0.032, 0.065, 2) * rng.choice([-1, 1], 2)
         low, high = ((both[0], both[1]), (both[0], 0.0), (0.0, both[1]))[int(rng.integers(3))]
         digit = KEYS[int(rng.integers(16))]
         key = Key(digit, float(rng.uniform(35, 120)), -8, float(rng.uniform(-8, 4)), low, high)

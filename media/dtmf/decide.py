@@ -237,9 +237,13 @@ def _attempt(
     tones = envelope(audio, correlators(low_index, digit // 4, high_index, 4 + digit % 4))
     run = locate(tones, usable, candidates.earliest, bridged_windows)
     required = np.where(run.lasting, MIN_LASTING_SAMPLES, MIN_SAMPLES)
-    rows = np.flatnonzero(
-        (run.seen >= required) & (run.low > 0.5 * MIN_AMPLITUDE) & (run.high > 0.5 * MIN_AMPLITUDE)
-    )
+    # The fit costs most, so what cannot come within the limits any more is dropped before it.
+    twist_db = 20 * np.log10(run.high / run.low)
+    worth = (run.seen >= required) & (run.low > 0.5 * MIN_AMPLITUDE) & (run.high > 0.5 * MIN_AMPLITUDE)
+    worth &= (twist_db > limits.min_twist_db - 2.0) & (twist_db < limits.max_twist_db + 2.0)
+    worth &= np.abs(omegas[0] / OMEGAS[digit // 4] - 1) < MAX_OFFSET + 0.008
+    worth &= np.abs(omegas[1] / OMEGAS[4 + digit % 4] - 1) < MAX_OFFSET + 0.008
+    rows = np.flatnonzero(worth)
     tones, run = _rows_of(tones, run, rows)
     candidates, audio = candidates.take(rows), audio[rows]
     digit = candidates.digit

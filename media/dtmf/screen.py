@@ -26,7 +26,12 @@ MAX_TWIST: Final = 10 ** (16 / 10)
 MIN_DOMINANCE: Final = 0.62
 """Least part of its group's energy in the strongest tone; the sum counts a tone's skirt more than once."""
 
+MIN_STEADY_SHARE: Final = 0.85
+"""Least part of the low band in the bins of hum and dial tones; a voice has its pitch elsewhere."""
+
 _FFT: Final = 256
+_HUM: Final = slice(1, 4)
+_DIAL: Final = slice(9, 17)
 _HANN: Final[Floats] = np.hanning(_FFT + 1)[:-1].astype(np.float32)
 _LOW_BIN: Final = 18  # 562 Hz: the middle of the high-pass's slope
 _TONE_BINS: Final[Ints] = np.round(OMEGAS / (2 * np.pi) * _FFT).astype(np.int64)
@@ -90,7 +95,9 @@ def _by_energy(before: Floats, now: Floats, where: Ints, digit: Ints, tones: Flo
         below = power[:, 1:_LOW_BIN].sum(axis=1)
         row, column = np.divmod(digit[doubtful], 4)
         lines = _around(power, _TONE_BINS[row]) + _around(power, _TONE_BINS[4 + column])
-        possible[doubtful] = (lines > MIN_SHARE * above) | (tones[doubtful] > MIN_SHARE * energy[doubtful])
+        steady = power[:, _HUM].sum(axis=1) + power[:, _DIAL].sum(axis=1)
+        over_dial_tone = (lines > MIN_SHARE * above) & (steady > MIN_STEADY_SHARE * below)
+        possible[doubtful] = over_dial_tone | (tones[doubtful] > MIN_SHARE * energy[doubtful])
         low_band[doubtful] = below > 0.3 * lines
     kept = np.flatnonzero(possible)
     return Screened(where[kept], digit[kept], low_band[kept])
