@@ -1,0 +1,49 @@
+"""Calls with user agents that others wrote: the meetings that tests name."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.foreign.meeting import LOOK_AHEAD, Lanes, Meeting, Met
+from tests.e2e.foreign.tools import require
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The mark that names a test's meeting."""
+    config.addinivalue_line("markers", "meeting(meeting): the call with SIPp whose result the test judges")
+
+
+@pytest.fixture(scope="session")
+def lanes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lanes]:
+    """Where meetings are made; its telephones are gone at the end of the session."""
+    require("sipp")
+    lanes = Lanes(tmp_path_factory.mktemp("foreign"))
+    try:
+        yield lanes
+    finally:
+        lanes.close()
+
+
+@pytest.fixture
+def met(request: pytest.FixtureRequest, lanes: Lanes) -> Met:
+    """The finished call of the test's meeting, which SIPp saw go by its scenario."""
+    items = request.session.items
+    here = items.index(request.node)
+    own = _meeting(request.node)
+    assert own is not None, "the test names no meeting"
+    wanted = dict.fromkeys(meeting for item in items[here:] if (meeting := _meeting(item)) is not None)
+    for meeting in wanted:
+        if meeting.long:
+            lanes.prepare(meeting)
+    for meeting in [meeting for meeting in wanted if not meeting.long][:LOOK_AHEAD]:
+        lanes.prepare(meeting)
+    return lanes.result(own)
+
+
+def _meeting(item: pytest.Item) -> Meeting | None:
+    mark = item.get_closest_marker("meeting")
+    if mark is None:
+        return None
+    (meeting,) = mark.args
+    assert isinstance(meeting, Meeting)
+    return meeting
