@@ -22,6 +22,8 @@ from sip.pjsua.message import failure_announced, header
 
 log = logging.getLogger("ivrcore.sip")
 
+_DECLINE = 603
+_FORBIDDEN = 403
 _DTMF_IS_UPDATE = 1  # pjmedia/stream.h PJMEDIA_STREAM_DTMF_IS_UPDATE, not exported by the binding
 
 
@@ -108,6 +110,14 @@ class NativeCall(pj.Call):
     def onCallRedirected(self, prm: pj.OnCallRedirectedParam) -> int:  # noqa: ARG002, N802
         """A 3xx ends the leg with its own status: where a call goes is decided above, and billed there."""
         return pj.PJSIP_REDIRECT_REJECT
+
+    def onCallTransferRequest(self, prm: pj.OnCallTransferRequestParam) -> None:  # noqa: N802
+        """A REFER is declined: else pjsua itself calls whomever it names, in nobody's book and at our cost."""
+        prm.statusCode = _DECLINE
+
+    def onCallReplaceRequest(self, prm: pj.OnCallReplaceRequestParam) -> None:  # noqa: N802
+        """An INVITE with Replaces is refused: else pjsua gives the leg to whoever knows its names."""
+        prm.statusCode = _FORBIDDEN
 
     def onDtmfEvent(self, prm: pj.OnDtmfEventParam) -> None:  # noqa: N802
         """A key by RFC 4733 or INFO; updates of the same key are not a second key."""
