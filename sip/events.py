@@ -91,8 +91,23 @@ class CaptureStarted(LegEvent):
 
 @dataclass(frozen=True)
 class DigitReceived(LegEvent):
-    """A key of the far end, once for each press. Digits may be secret: never in a repr."""
+    """A key of the far end, once for each press, as soon as one transport told of it for certain.
+
+    `duration_ms` is what that transport had told by then. Digits may be secret: never in a repr.
+    """
 
     digit: str = field(repr=False)
     duration_ms: int
     transport: DigitTransport
+
+
+@dataclass(frozen=True)
+class DigitEnded(LegEvent):
+    """A key that was reported is over, and no transport will add to it any more: half a second after its end.
+
+    `duration_ms` is how long it was held, by the most exact of the transports that saw it.
+    """
+
+    digit: str = field(repr=False)
+    duration_ms: int
+    transports: frozenset[DigitTransport]
