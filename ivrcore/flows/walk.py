@@ -5,18 +5,20 @@ state diagrams are drawn from it. A flow has no time and few states: the walk is
 What a walk cannot say is how probable a path is, or that a world would send those events in that order.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
 from itertools import product
 from types import UnionType
-from typing import Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Generic, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ivrcore.commands import Command
 from ivrcore.events import Cause, Content, Event
 
 S = TypeVar("S")
 M = TypeVar("M")
+AnyState = TypeVar("AnyState", covariant=True)
+AnyMemory = TypeVar("AnyMemory", covariant=True)
 
 SAMPLE_CAUSES = (
     Cause(q850=17, sip_status=486, state_code=8102),
@@ -27,12 +29,12 @@ SAMPLE_CAUSES = (
 SAMPLE_CONTENTS = (Content(0), Content(1))
 """The first element of a notification, and one after it."""
 
-SAMPLE_DIGIT = "5"
-"""No flow of today looks at the digit itself."""
+SAMPLE_DIGITS = ("5",)
+"""The callback does not look at the digit itself."""
 
 
 @dataclass(frozen=True)
-class Edge(Generic[S, M]):
+class Edge(Generic[AnyState, AnyMemory]):
     """One event in one state, and what came of it.
 
     Attributes:
@@ -41,12 +43,12 @@ class Edge(Generic[S, M]):
         memory, memory_after: what the caller's `remember` made of the path up to here, and of this edge.
     """
 
-    state: S
-    memory: M
+    state: AnyState
+    memory: AnyMemory
     event: Event | None
     commands: tuple[Command, ...]
-    target: S
-    memory_after: M
+    target: AnyState
+    memory_after: AnyMemory
 
     @property
     def idle(self) -> bool:
@@ -93,34 +95,43 @@ def walk(
                 open_ends.append((target, reached))
 
 
-def vocabulary() -> tuple[Event, ...]:
+def vocabulary(
+    *, digits: tuple[str, ...] = SAMPLE_DIGITS, contents: tuple[Content, ...] = SAMPLE_CONTENTS
+) -> tuple[Event, ...]:
     """Every event there is: each type with each value of its enumerations, and samples of the rest.
+
+    Args:
+        digits: all that a flow tells apart, of keys and of collections.
+        contents: of as many elements as the notification has, and one more.
 
     Raises:
         TypeError: an event has a field of a type nobody told this function how to fill.
     """
-    return tuple(event for kind in get_args(Event) for event in _all_of(kind))
+    samples: Samples = {
+        Cause: SAMPLE_CAUSES,
+        bool: (False, True),
+        str: digits,
+        Content: contents,
+    }
+    return tuple(event for kind in get_args(Event) for event in _all_of(kind, samples))
 
 
-def _all_of(kind: type[Event]) -> Iterator[Event]:
+Samples: TypeAlias = Mapping[type, tuple[object, ...]]
+
+
+def _all_of(kind: type[Event], samples: Samples) -> Iterator[Event]:
     # The types are resolved, so that a quoted annotation is a type here as well.
     hints = get_type_hints(kind)
     build: Callable[..., Event] = kind
-    for values in product(*(_values(hints[field.name]) for field in fields(kind))):
+    for values in product(*(_values(hints[field.name], samples) for field in fields(kind))):
         yield build(*values)
 
 
-def _values(kind: type) -> tuple[object, ...]:
+def _values(kind: type, samples: Samples) -> tuple[object, ...]:
     if get_origin(kind) in (Union, UnionType):
-        return tuple(value for member in get_args(kind) for value in _values(member))
+        return tuple(value for member in get_args(kind) for value in _values(member, samples))
     if issubclass(kind, Enum):
         return tuple(kind)
-    samples: dict[type, tuple[object, ...]] = {
-        Cause: SAMPLE_CAUSES,
-        bool: (False, True),
-        str: (SAMPLE_DIGIT,),
-        Content: SAMPLE_CONTENTS,
-    }
     if kind not in samples:
         raise TypeError(f"no sample values for a field of type {kind.__name__}")
     return samples[kind]

@@ -1,10 +1,10 @@
-"""A world around a callback on a virtual clock, for tests: telephones, prompts, a capture, timers.
+"""A world around a call on a virtual clock, for tests: telephones, prompts, collections, a capture, timers.
 
-A `Plan` says how everything in the world will behave; `play_out` lets the flow live in it until nothing
-is left to happen, and returns what it was told and what it ordered. The world is as rude as a network:
-reports come late, twice, and cross the flow's orders. What it never does is what cannot happen: a leg
-that is over does not ring again, and a timer taken back does not expire in place of a newer one of its
-name (the runner's promise, too).
+`Circumstances` say how everything in the world will behave; `live` lets a flow live in it until nothing is
+left to happen, and returns what it was told and what it ordered. A `Plan` is that for a callback.
+The world is as rude as a network: reports come late, twice, and cross the flow's orders. What it never does
+is what cannot happen: a leg that is over does not ring again, and a timer taken back does not expire in
+place of a newer one of its name (the runner's promise, too).
 """
 
 import heapq
@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
+from typing import Generic, TypeVar
 
 from ivrcore.codes import StateCode
 from ivrcore.commands import (
     CancelTimer,
+    Collect,
     Command,
     Dial,
     HangUp,
@@ -24,11 +26,13 @@ from ivrcore.commands import (
     StartRecording,
     StartTimer,
     Stop,
+    StopCollecting,
 )
 from ivrcore.events import (
     CaptureFailed,
     Cause,
     DigitReceived,
+    DigitsCollected,
     EarlyMediaStarted,
     Event,
     FailureAnnounced,
@@ -44,8 +48,10 @@ from ivrcore.events import (
     Timer,
     TimerExpired,
 )
-from ivrcore.flows.callback import State, start, step
+from ivrcore.flows import callback
 from ivrcore.request import CallbackRequest
+
+S = TypeVar("S")
 
 HOUR_MS = 3_600_000
 LONGEST_TALK_MS = 30 * HOUR_MS
@@ -107,15 +113,37 @@ class Fate:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Everything that will happen to one call of its own accord."""
+class Pressed:
+    """What one collection will bring.
 
-    request: CallbackRequest
+    Attributes:
+        digits: cut to the length that is asked for.
+        after_ms: when it ends, from its beginning.
+        crosses: its end is told even when the collection was given up meanwhile.
+    """
+
+    digits: str = ""
+    after_ms: int = 5000
+    crosses: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circumstances:
+    """Everything that will happen to one call of its own accord. Further collections bring nothing."""
+
     telephones: Mapping[Party, Telephone]
     prompts: Mapping[tuple[Party, Playable], Fate] = field(default_factory=dict)
+    collections: tuple[Pressed, ...] = ()
     stop_ms: int | None = None
     capture_fails_ms: int | None = None
     stale_timers: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(Circumstances):
+    """A callback and its circumstances."""
+
+    request: CallbackRequest
 
 
 @dataclass(frozen=True)
@@ -124,14 +152,32 @@ class Entry:
 
     at_ms: int
     event: Event | None
-    before: State
-    state: State
+    before: object
+    state: object
     commands: tuple[Command, ...]
 
 
 def play_out(plan: Plan) -> tuple[Entry, ...]:
-    """The whole call, until nothing is left to happen."""
-    return _World(plan).run()
+    """The whole callback, until nothing is left to happen."""
+    step = partial(callback.step, plan.request)
+    return live(plan, callback.start(plan.request), step, endless=not plan.request.max_duration_min)
+
+
+def live(
+    circumstances: Circumstances,
+    first: tuple[S, tuple[Command, ...]],
+    step: Callable[[S, Event], tuple[S, tuple[Command, ...]]],
+    *,
+    endless: bool = False,
+) -> tuple[Entry, ...]:
+    """The whole call of any flow, until nothing is left to happen.
+
+    Args:
+        first: what the flow's `start` returned.
+        step: the flow's `step`, its request bound.
+        endless: nothing else ends its talk, so A does at last.
+    """
+    return _World(circumstances, first, step, endless).run()
 
 
 @dataclass
@@ -143,9 +189,17 @@ class _Leg:
     cue: Playable | None = None
 
 
-class _World:
-    def __init__(self, plan: Plan) -> None:
+class _World(Generic[S]):
+    def __init__(
+        self,
+        plan: Circumstances,
+        first: tuple[S, tuple[Command, ...]],
+        step: Callable[[S, Event], tuple[S, tuple[Command, ...]]],
+        endless: bool,
+    ) -> None:
         self._plan = plan
+        self._step = step
+        self._endless = endless
         self._now_ms = 0
         self._sequence = 0
         # Of two things due at once a timer comes first, so that limits are exact.
@@ -153,8 +207,10 @@ class _World:
         self._legs: dict[Party, _Leg] = {}
         self._playing: dict[tuple[Party, Playable], int] = {}
         self._timers: dict[Timer, int] = {}
+        self._collecting: int | None = None
+        self._pressed = iter(plan.collections)
         self._entries: list[Entry] = []
-        self._state, commands = start(plan.request)
+        self._state, commands = first
         self._entries.append(Entry(0, None, self._state, self._state, commands))
         self._carry_out(commands)
         if plan.stop_ms is not None:
@@ -177,7 +233,7 @@ class _World:
 
     def _tell(self, event: Event) -> None:
         before = self._state
-        self._state, commands = step(self._plan.request, before, event)
+        self._state, commands = self._step(before, event)
         self._entries.append(Entry(self._now_ms, event, before, self._state, commands))
         self._carry_out(commands)
 
@@ -198,7 +254,11 @@ class _World:
                     self._cancel_timer(timer)
                 case StartRecording() if self._plan.capture_fails_ms is not None:
                     self._report(CaptureFailed(), self._plan.capture_fails_ms)
-                case OpenBridge() if not self._plan.request.max_duration_min:
+                case Collect(party, length):
+                    self._collect(party, length)
+                case StopCollecting():
+                    self._collecting = None
+                case OpenBridge() if self._endless:
                     self._in(LONGEST_TALK_MS, lambda: self._end(Party.A, CLEARED, by_remote=True))
 
     # ---- telephones
@@ -302,6 +362,19 @@ class _World:
         self._playing.pop((party, prompt), None)
         if self._fate(party, prompt).crosses:
             self._report(PromptEnded(party, prompt))
+
+    # ---- collections
+
+    def _collect(self, party: Party, length: int) -> None:
+        pressed = next(self._pressed, Pressed())
+
+        def end() -> None:
+            if self._collecting == mark or pressed.crosses:
+                self._collecting = None
+                self._tell(DigitsCollected(party, pressed.digits[:length]))
+
+        mark = self._in(pressed.after_ms, end)
+        self._collecting = mark
 
     # ---- timers
 
