@@ -66,7 +66,6 @@ class EventPacket:
 class _Key:
     """One press; its end is not known as long as a transport holds it."""
 
-    number: int
     digit: str = field(repr=False)
     began_s: float
     ended_s: float
@@ -85,6 +84,15 @@ class _Key:
 
     def duration_ms(self) -> int:
         return next(self.durations_ms[one] for one in _MOST_EXACT if one in self.durations_ms)
+
+
+@dataclass(frozen=True)
+class _Identity:
+    """What all packets of an event have in common."""
+
+    ssrc: int | None
+    timestamp_ms: int
+    digit: str = field(repr=False)
 
 
 @dataclass
@@ -106,9 +114,8 @@ class DigitMerge:
     def __init__(self, leg: LegId) -> None:
         self._leg = leg
         self._keys: list[_Key] = []
-        self._n_keys = 0
-        self._last_told: dict[DigitTransport, int] = {}
-        self._events: dict[tuple[int | None, int, str], _Event] = {}
+        self._last_told_s: dict[DigitTransport, float] = {}
+        self._events: dict[_Identity, _Event] = {}
         self._event: _Event | None = None
         self._tone: _Key | None = None
 
@@ -117,7 +124,7 @@ class DigitMerge:
     def packet(self, packet: EventPacket, at_s: float) -> tuple[LegEvent, ...]:
         """An RFC 4733 packet came."""
         reports = list(self.advance(at_s))
-        identity = packet.ssrc, packet.timestamp_ms, packet.digit
+        identity = _Identity(packet.ssrc, packet.timestamp_ms, packet.digit)
         event = self._events.get(identity)
         if event is None:
             event = self._continued(packet) or self._begun(packet, at_s, reports)
@@ -246,18 +253,19 @@ class DigitMerge:
         near = [key for key in self._keys if key.digit == digit and key.gap_s(began_s, now_s) <= WINDOW_S]
         key = self._told_by_others(transport, near, late) or self._split_tone(transport, near, began_s)
         if key is None:
-            key = _Key(self._n_keys, digit, began_s, now_s, {transport})
-            self._n_keys += 1
+            key = _Key(digit, began_s, now_s, {transport})
             self._keys.append(key)
             reports.append(DigitReceived(self._leg, now_s, digit, duration_ms, transport))
         key.seen_by.add(transport)
         key.durations_ms.setdefault(transport, duration_ms)
-        self._last_told[transport] = max(key.number, self._last_told.get(transport, -1))
+        self._last_told_s[transport] = max(key.began_s, self._last_told_s.get(transport, -inf))
         return key
 
     def _told_by_others(self, transport: DigitTransport, near: Iterable[_Key], late: bool) -> _Key | None:
-        last = -1 if late else self._last_told.get(transport, -1)
-        return next((key for key in near if key.number > last and transport not in key.seen_by), None)
+        last_s = -inf if late else self._last_told_s.get(transport, -inf)
+        unseen = [key for key in near if transport not in key.seen_by and key.began_s > last_s]
+        # By beginning and not by the order of the reports: a key that only the audio told of comes late.
+        return min(unseen, key=lambda key: key.began_s, default=None)
 
     def _split_tone(self, transport: DigitTransport, near: list[_Key], began_s: float) -> _Key | None:
         """A tone that a gap has split, while RFC 4733 says that the key was held all along."""
