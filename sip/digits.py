@@ -212,7 +212,7 @@ class DigitMerge:
         """Another key; the one before it is over, whether or not its end was heard."""
         before = self._event
         late = before is not None and _older(packet.timestamp_ms, before.timestamp_ms)
-        if before is not None and not before.ended and not late:
+        if before is not None and not before.ended:
             before.key.release(DigitTransport.RFC4733, before.heard_s)
         began_s = at_s - packet.duration_ms / 1000
         key = self._sighted(

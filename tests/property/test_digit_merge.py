@@ -45,7 +45,7 @@ Presses: TypeAlias = list[Press]
 
 @st.composite
 def presses(draw: st.DrawFn, *, least_pause_ms: int = 40) -> Presses:
-    """Up to 12 keys of three digits (so that many follow their like), at any pace a finger or a machine has."""
+    """Up to 12 keys of three digits (so that many follow their like), at the pace of a finger or a machine."""
     now_s, result = 100.0, []
     for _ in range(draw(st.integers(1, 12))):
         lasts_s = draw(st.integers(50, 400)) / 1000
@@ -67,8 +67,10 @@ def packets(press: Press, *, every_ms: int = 20) -> list[Told]:
         lost, copies = press.fates[index] if index < len(press.fates) else (False, 1)
         packet = EventPacket(press.digit, stamp_ms, duration_ms, index >= first_end)
         sent_s = press.began_s + duration_ms / 1000
-        for copy in range(0 if lost else copies):
-            told.append(Told(sent_s + press.jitter_s[(index + copy) % len(press.jitter_s)], packet))
+        told += [
+            Told(sent_s + press.jitter_s[(index + copy) % len(press.jitter_s)], packet)
+            for copy in range(0 if lost else copies)
+        ]
     return told
 
 

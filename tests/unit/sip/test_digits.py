@@ -265,6 +265,22 @@ def test_press_that_rfc_4733_lost_whole_is_told_by_the_tone(line: Line) -> None:
     assert [report.transports for report in line.ended] == [frozenset({RFC4733, IN_BAND}), {IN_BAND}]
 
 
+def test_tone_belongs_to_no_key_before_the_one_the_audio_told_of_last(line: Line) -> None:
+    line.packet(1.0, "1", STAMP_MS, 20, end=True)  # the audio missed this one
+    line.packet(1.1, "2", STAMP_MS + 100, 20, end=True)
+    line.tone(1.08, "2", 0.05)
+    line.tone(1.18, "1", 0.05)  # and RFC 4733 this one
+    assert line.keys == "121"
+
+
+def test_keys_that_were_reported_out_of_order_are_both_found_by_a_third_transport(line: Line) -> None:
+    line.packet(1.11, "2", STAMP_MS, 20, end=True)
+    line.tone(1.0, "1", 0.05, delay_s=0.12)  # RFC 4733 lost it, and the audio tells of it late
+    line.info(1.13, "1")
+    line.info(1.15, "2")
+    assert line.keys == "21"
+
+
 def test_tone_split_by_a_gap_is_one_key_while_rfc_4733_holds_it(line: Line) -> None:
     for step in range(1, 21):
         line.packet(1.0 + 0.05 * step, "5", STAMP_MS, 50 * step)
