@@ -36,6 +36,7 @@ from ivrcore.sounds import (
     sounds_for_notification,
     sounds_for_verification,
 )
+from media.loop import unrolled
 from media.speech.espeak import EspeakEngine
 from sip.endpoint import EndpointSettings, EngineLimits
 from sip.leg import Sound
@@ -138,6 +139,11 @@ class Application:
             self._cache_dir,
             ringback_country=self.settings.ringback_country,
         )
+        for sound in sounds.values():
+            if sound.loop:
+                # Made now, while nobody waits: minutes of A-law and an fsync, which would hold every leg
+                # of this process up at the moment B rings.
+                unrolled(sound.path, self.settings.endpoint.cache_dir)
         session = self._new_session()
         recorder = None
         if request.record:
