@@ -98,8 +98,11 @@ class Ear:
         likeness = np.correlate(region, tail) / (tail @ tail)
         return bool(one.end_s > one.start_s + signal.size / SAMPLE_RATE_HZ - 0.1 and likeness.max() > 0.9)
 
-    def unexplained(self, shortest_s: float = 0.06) -> list[tuple[float, float]]:
-        """Where something was heard that is none of the known sounds."""
+    def unexplained(self, shortest_s: float = 0.1) -> list[tuple[float, float]]:
+        """Where something was heard that is none of the known sounds.
+
+        Shorter than `shortest_s` it may be what a jitter buffer made of a slip at a stretch's edge.
+        """
         out = []
         for start_s, end_s in self.audible:
             at_s = start_s

@@ -4,6 +4,7 @@ A call takes as long as it takes; most of it is waiting. So a test names its sce
 is judged, the next ones of its module are already on the wire, on softphones that live for the session.
 """
 
+import itertools
 import json
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,9 +15,10 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from sip.softphone import Script
-from tests.e2e.callback.core import Finished, Record, run_core
+from tests.e2e.callback.core import Core, Finished, Record
 from tests.e2e.callback.ear import Ear
 from tests.e2e.callback.sounds import TALK_A, TALK_B, Sounds
+from tests.e2e.callback.starvation import StarvationWatch
 from tests.e2e.loopback.parties import Phone, Report
 
 LANES = 2
@@ -73,6 +75,9 @@ class FinishedCall:
     a: Telephone
     b: Telephone
     data: Path
+    starved_s: float
+    """The longest that one of its processes waited for a CPU, see starvation.py."""
+
     sounds: Sounds = field(repr=False)
 
     @property
@@ -137,6 +142,7 @@ class Stage:
         self.sounds = Sounds(folder)
         self._folder = folder
         self._pool = ThreadPoolExecutor(LANES)
+        self._numbers = itertools.count()
         self._futures: dict[Scenario, Future[FinishedCall]] = {}
         self._free: SimpleQueue[tuple[Line, Line] | None] = SimpleQueue()
         self._lines: list[Line] = []
@@ -146,11 +152,17 @@ class Stage:
     def prepare(self, scenario: Scenario) -> None:
         """Make the call as soon as there is a free lane; once, however many tests look at it."""
         if scenario not in self._futures:
-            self._futures[scenario] = self._pool.submit(self._make, len(self._futures), scenario)
+            self._futures[scenario] = self._pool.submit(self._make, next(self._numbers), scenario)
 
     def result(self, scenario: Scenario) -> FinishedCall:
         """The call, once it is over."""
         return self._futures[scenario].result()
+
+    def again(self, scenario: Scenario) -> FinishedCall:
+        """Make a call once more, in place of the one before."""
+        del self._futures[scenario]
+        self.prepare(scenario)
+        return self.result(scenario)
 
     def close(self) -> None:
         """End every telephone."""
@@ -185,8 +197,11 @@ class Stage:
             line.load(replace(self.sounds.in_files(script), hear=str(path)))
         data = folder / "data"
         options = [self.sounds.path(option) for option in scenario.options]
-        finished = run_core(*(line.dialled for line in lines), "--json", "--data", str(data), *options)
+        with Core(*(line.dialled for line in lines), "--json", "--data", str(data), *options) as core:
+            core.wait_for("SIP on")
+            with StarvationWatch([core.process.pid, *(line.process.pid for line in lines)]) as watch:
+                finished = core.finish()
         (folder / "core.log").write_text(finished.stderr + finished.stdout)
         a, b = (line.collect(path) for line, path in zip(lines, recordings, strict=True))
         (folder / "phones.json").write_text(json.dumps([a.reports, b.reports], indent=1))
-        return FinishedCall(finished, a, b, data, self.sounds)
+        return FinishedCall(finished, a, b, data, watch.longest_s, self.sounds)

@@ -40,6 +40,13 @@ def test_busy_a_ends_the_call_before_b_is_called(call: FinishedCall) -> None:
     assert refused(call).endswith("failed: SIP 486, Q.850 17 user busy")
 
 
+@pytest.mark.scenario(Scenario(a=replace(QUICK_A, reject=486, ring_after_s=None)))
+def test_loops_are_on_disk_before_anybody_is_called(call: FinishedCall) -> None:
+    """Unrolling ringback at the moment B rings would hold up every leg of the process."""
+    assert call.b.reports == ()
+    assert len(list(call.data.glob("cache/loop-*.wav"))) == 1
+
+
 @pytest.mark.scenario(Scenario(a=replace(QUICK_A, reject=603)))
 def test_declining_a_ends_the_call_as_refused_after_ringing(call: FinishedCall) -> None:
     assert call.verdict == (8105, 520, "platform")
