@@ -72,6 +72,7 @@ class PjsuaLeg:
         self._call: NativeCall | None = None
         self._over = False
         self._hung_up_by_us = False
+        self._given_up_with: HangupCause | None = None
         self._answered = False
         self._early_media = False
         self._players: dict[PlaybackId, Player] = {}
@@ -193,6 +194,7 @@ class PjsuaLeg:
         param.txOption.headers.append(_reason(cause))
         if not self._answered:
             param.statusCode = cause.sip_status or status_from_q850(cause.q850)
+            self._given_up_with = HangupCause(cause.q850, param.statusCode, cause.text)
         try:
             self._call.hangup(param)
         except pj.Error as error:
@@ -368,8 +370,12 @@ class PjsuaLeg:
             return
         try:
             packets = self._call.getStreamStat(0).rtcp.rxStat.pkt
+            # Asked after the packets: who speaks from the 200 on may be faster than our own notice of it.
+            answered = self._call.getInfo().state > pj.PJSIP_INV_STATE_EARLY
         except pj.Error:
-            packets = 0
+            packets, answered = 0, False
+        if answered:
+            return
         if packets > 0:
             self._early_media = True
             self.host.inbox.post(lambda at_s: self._tell_if_alive(LegEarlyMediaStarted(self._id, at_s)))
@@ -390,6 +396,10 @@ class PjsuaLeg:
         """The last report: drop everything that belongs to pjsua2, here on the owner's thread."""
         if self._over:
             return
+        given_up = self._given_up_with
+        if given_up is not None and cause.sip_status == given_up.sip_status:
+            # The stack tells only the status it was given; several causes share one.
+            cause = given_up
         self._release_media()
         self._over = True
         call, self._call = self._call, None
