@@ -355,7 +355,7 @@ class PjsuaLeg:
         if media is None:
             return
         for playback, player in self._players.items():
-            if playback != self._cued:
+            if self._answered or playback != self._cued:
                 player.connect(media)
         self._connect_recorder()
         for reconnect in self.on_media_started:
@@ -385,7 +385,6 @@ class PjsuaLeg:
     def on_answered(self, at_s: float) -> None:
         """The ACK was sent or received."""
         self._answered = True
-        self._cued = None
         self._tell_if_alive(LegAnswered(self._id, at_s))
 
     def on_digit(self, at_s: float, digit: str, duration_ms: int, transport: DigitTransport) -> None:

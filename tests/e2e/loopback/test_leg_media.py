@@ -63,6 +63,37 @@ def test_first_packet_after_the_answer_carries_the_first_samples_of_the_cue(
     hung_up(core, wire)
 
 
+def test_stopped_cue_stays_silent_through_a_re_invite(
+    core: Core, wire: WirePhone, talks: dict[str, Path]
+) -> None:
+    core.dial("A", wire.uri, cue=str(talks["prompt"]))
+    invite = wire.expect("INVITE")
+    wire.respond(invite, "200 OK", media=True)
+    wire.expect("ACK")
+    wire.wait_for_packets(10)
+    core.order("stop", leg="A", playback="cue")
+    wire.wait_for_packets(20)
+    wire.invite_again(invite)
+    renewed = len(wire.packets)
+    packets = wire.wait_for_packets(renewed + 30)[20:]
+    assert {code for packet in packets for code in packet.payload} <= SILENCE
+    hung_up(core, wire)
+
+
+def test_cue_goes_on_through_a_re_invite(core: Core, wire: WirePhone, talks: dict[str, Path]) -> None:
+    core.dial("A", wire.uri, cue=str(talks["prompt"]))
+    invite = wire.expect("INVITE")
+    wire.respond(invite, "200 OK", media=True)
+    wire.expect("ACK")
+    wire.wait_for_packets(10)
+    wire.invite_again(invite)
+    core.wait("PlaybackEnded", playback="cue")
+    sent = b"".join(packet.payload for packet in wire.packets)
+    codes = codes_of(talks["prompt"])
+    assert codes[-20 * PACKET_SAMPLES :] in sent
+    hung_up(core, wire)
+
+
 def test_cue_waits_through_a_provisional_response_with_media(
     core: Core, wire: WirePhone, talks: dict[str, Path]
 ) -> None:

@@ -169,19 +169,27 @@ class WirePhone:
 
     def bye(self, invite: SipMessage, *extra: str) -> None:
         """End the dialog of an INVITE we answered."""
+        self._send([*self._request(invite, "BYE", 7), *extra], "")
+
+    def invite_again(self, invite: SipMessage) -> None:
+        """A re-INVITE that changes nothing, as a session timer sends it (RFC 4028); acknowledged."""
+        self._send([*self._request(invite, "INVITE", 5), f"Contact: <{self.uri}>"], self._sdp())
+        self.expect("200")
+        self._send(self._request(invite, "ACK", 5), "")
+
+    def _request(self, invite: SipMessage, method: str, sequence: int) -> list[str]:
+        """A request line and its headers, within the dialog of an INVITE we answered."""
         contact = re.search(r"<([^>]+)>", invite.header("Contact"))
         assert contact
-        lines = [
-            f"BYE {contact.group(1)} SIP/2.0",
+        return [
+            f"{method} {contact.group(1)} SIP/2.0",
             f"Via: SIP/2.0/UDP {self.address};branch=z9hG4bK{random.randrange(2**40):x}",
             f"From: {invite.header('To')};tag=wire",
             f"To: {invite.header('From')}",
             f"Call-ID: {invite.header('Call-ID')}",
-            "CSeq: 7 BYE",
+            f"CSeq: {sequence} {method}",
             "Max-Forwards: 70",
-            *extra,
         ]
-        self._send(lines, "")
 
     def _send(self, lines: list[str], body: str) -> None:
         kind = ["Content-Type: application/sdp"] if body else []
