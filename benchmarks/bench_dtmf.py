@@ -63,12 +63,25 @@ def everyone(points: list[Point]) -> tuple[list[list[list[Heard]]], list[list[Sc
     return heard, [[judge(point, got) for point, got in zip(points, each, strict=True)] for each in heard]
 
 
+def sums(points: list[Point], scores: list[list[Score]]) -> None:
+    """Print how many rules each detector meets and where ours is worse or better."""
+    for name, each in zip(DETECTORS, scores, strict=True):
+        ruled = [(point, score) for point, score in zip(points, each, strict=True) if point.rule != "sweep"]
+        print(f"{name:16} meets {sum(meets(*pair) for pair in ruled)} of {len(ruled)} rules")
+    for name, each in zip(DETECTORS[1:], scores[1:], strict=True):
+        pairs = list(zip(points, scores[0], each, strict=True))
+        worse_at = sum(worse(point, mine, other) for point, mine, other in pairs if not beyond(point))
+        better_at = sum(worse(point, other, mine) for point, mine, other in pairs if not beyond(point))
+        print(f"against {name}: worse at {worse_at}, better at {better_at} of {len(points)} points")
+
+
 def run_table(seed: int) -> None:
     """Print the requirements as a Markdown table, then the timing."""
     points = battery(seed)
     heard, scores = everyone(points)
     print(markdown(points, scores, DETECTORS))
     print()
+    sums(points, scores)
     timing(points, heard[0])
 
 
@@ -93,14 +106,7 @@ def run_battery(families: tuple[str, ...], seed: int, everything: bool) -> None:
             figures = "".join(f"{score.percent:11.1f} % {score.false:4d}" for score in three)
             verdict = " FAILS" if failed else ""
             print(f"{point.family:34}{point.label:16}{point.rule:8}{figures} {marks}{verdict}")
-    for name, each in zip(DETECTORS, scores, strict=True):
-        ruled = [(point, score) for point, score in zip(points, each, strict=True) if point.rule != "sweep"]
-        print(f"{name:16} meets {sum(meets(*pair) for pair in ruled)} of {len(ruled)} rules")
-    for name, each in zip(DETECTORS[1:], scores[1:], strict=True):
-        pairs = list(zip(points, scores[0], each, strict=True))
-        worse_at = sum(worse(point, mine, other) for point, mine, other in pairs if not beyond(point))
-        better_at = sum(worse(point, other, mine) for point, mine, other in pairs if not beyond(point))
-        print(f"against {name}: worse at {worse_at}, better at {better_at} of {len(points)} points")
+    sums(points, scores)
     timing(points, heard[0])
 
 

@@ -58,7 +58,7 @@ def frequency(rng: np.random.Generator) -> Iterator[Point]:
             draw = plain(low_offset=sign * 0.015, high_offset=sign * 0.015, extra_hz=sign * extra_hz)
             rule = "take" if extra_hz == 2 else "sweep"
             yield make_point(
-                "frequency both off", f"{sign * 1.5:+g} % {sign * extra_hz:+d} Hz", train(rng, draw), rule
+                "frequency plus", f"{sign * 1.5:+g} % {sign * extra_hz:+d} Hz", train(rng, draw), rule
             )
 
 

@@ -191,6 +191,7 @@ def markdown(points: list[Point], scores: Sequence[list[Score]], names: Sequence
     """The table; figures in brackets are digits too many."""
     lines = ["| requirement | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
     for row in ROWS:
-        figures = [row.figure(reading(points, each, row.family)) for each in scores]
+        read = [reading(points, each, row.family) for each in scores]
+        figures = [row.figure(one) if one else "not run" for one in read]
         lines.append(f"| {row.requirement} | " + " | ".join(figures) + " |")
     return "\n".join(lines)
