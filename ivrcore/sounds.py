@@ -84,8 +84,10 @@ class Text:
 
     @property
     def voice(self) -> Voice:
-        """Mandarin reads English badly (FAQ 8.8): a text without a Chinese character is read in English."""
-        return MANDARIN if any("\u4e00" <= character <= "\u9fff" for character in self.text) else ENGLISH
+        """Mandarin reads English badly (FAQ 8.8): Latin letters without a Chinese character are English."""
+        chinese = any("\u4e00" <= character <= "\u9fff" for character in self.text)
+        latin = any(character.isascii() and character.isalpha() for character in self.text)
+        return ENGLISH if latin and not chinese else MANDARIN
 
 
 ContentSource: TypeAlias = Path | Text
