@@ -16,15 +16,16 @@ from typing import Protocol
 import pjsua2 as pj
 
 from sip.cause import HangupCause, hangup_cause
-from sip.events import DigitTransport
+from sip.digits import EventPacket
 from sip.pjsua.inbox import Inbox
+from sip.pjsua.info import InfoKey, key_of, respond, status_for
 from sip.pjsua.message import failure_announced, header
 
 log = logging.getLogger("ivrcore.sip")
 
 _DECLINE = 603
 _FORBIDDEN = 403
-_DTMF_IS_UPDATE = 1  # pjmedia/stream.h PJMEDIA_STREAM_DTMF_IS_UPDATE, not exported by the binding
+_DTMF_IS_END = 2  # pjmedia/stream.h PJMEDIA_STREAM_DTMF_IS_END, not exported by the binding
 
 
 class CallReports(Protocol):
@@ -35,7 +36,8 @@ class CallReports(Protocol):
     def on_media(self, at_s: float) -> None: ...
     def on_answered(self, at_s: float) -> None: ...
     def on_ended(self, at_s: float, cause: HangupCause) -> None: ...
-    def on_digit(self, at_s: float, digit: str, duration_ms: int, transport: DigitTransport) -> None: ...
+    def on_event_packet(self, at_s: float, packet: EventPacket) -> None: ...
+    def on_info_key(self, at_s: float, key: InfoKey) -> None: ...
 
 
 class NativeCall(pj.Call):
@@ -76,9 +78,12 @@ class NativeCall(pj.Call):
             log.exception("onCallState")
 
     def onCallTsxState(self, prm: pj.OnCallTsxStateParam) -> None:  # noqa: N802
-        """Every provisional response: pjsua2 reports the state EARLY only once."""
+        """Every provisional response, as pjsua2 reports the state EARLY only once; and every INFO."""
         try:
             tsx = prm.e.body.tsxState.tsx
+            if tsx.method == "INFO" and tsx.role == pj.PJSIP_ROLE_UAS:
+                self._take_info(prm.e, tsx.state)
+                return
             status = tsx.statusCode
             if tsx.method != "INVITE" or not 101 <= status <= 199 or self._answered:
                 return
@@ -92,6 +97,17 @@ class NativeCall(pj.Call):
                 self._post(lambda to, at_s: to.on_progress(at_s, status, failure))
         except Exception:
             log.exception("onCallTsxState")
+
+    def _take_info(self, event: pj.SipEvent, state: int) -> None:
+        message = _received_message(event)
+        if state != pj.PJSIP_TSX_STATE_TRYING or not message:
+            return
+        status = status_for(message)
+        if status:
+            respond(event.body.tsxState.src.rdata, status)
+        key = key_of(message)
+        if key is not None and key.digit:
+            self._post(lambda to, at_s: to.on_info_key(at_s, key))
 
     def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:  # noqa: ARG002, N802
         """Media (re)started: keep the jitter buffer empty, then let the leg reconnect what it had."""
@@ -120,15 +136,16 @@ class NativeCall(pj.Call):
         prm.statusCode = _FORBIDDEN
 
     def onDtmfEvent(self, prm: pj.OnDtmfEventParam) -> None:  # noqa: N802
-        """A key by RFC 4733 or INFO; updates of the same key are not a second key."""
+        """An RFC 4733 packet, but for repeated ends of one key and what came out of order.
+
+        pjmedia's own word on what is a new key is not passed on: it goes by falling durations, and calls the
+        second press of a key an update when its first packets were lost. Keys by INFO are read elsewhere.
+        """
         try:
-            if prm.flags & _DTMF_IS_UPDATE:
+            if prm.method != pj.PJSUA_DTMF_METHOD_RFC2833:
                 return
-            transport = (
-                DigitTransport.INFO if prm.method == pj.PJSUA_DTMF_METHOD_SIP_INFO else DigitTransport.RFC4733
-            )
-            digit, duration_ms = prm.digit, prm.duration
-            self._post(lambda to, at_s: to.on_digit(at_s, digit, duration_ms, transport))
+            packet = EventPacket(prm.digit, prm.timestamp, prm.duration, bool(prm.flags & _DTMF_IS_END))
+            self._post(lambda to, at_s: to.on_event_packet(at_s, packet))
         except Exception:
             log.exception("onDtmfEvent")
 

@@ -14,6 +14,7 @@ from sip.cause import NORMAL_CLEARING, HangupCause
 from sip.endpoint import EndpointSettings, EngineLimits, IncomingCall, IncomingListener
 from sip.errors import LegStateError, SipConfigError, SipError
 from sip.events import LegId
+from sip.inband import InBandListener
 from sip.leg import Leg, LegListener
 from sip.pjsua.bridge import PjsuaBridge
 from sip.pjsua.call import NativeCall
@@ -69,6 +70,7 @@ class PjsuaEndpoint:
         self.cache_dir: Path = settings.cache_dir
         self.inbox = Inbox(reactor)
         self.flusher = CaptureFlusher(reactor)
+        self.in_band = InBandListener(reactor, jitter_buffer_ms=settings.jitter_buffer_ms)
         self._settings = settings
         self._incoming = incoming
         self._legs: dict[LegId, PjsuaLeg] = {}

@@ -1,6 +1,7 @@
 """What the pjsua2 build on this machine can do."""
 
 import ctypes
+from functools import cache
 from pathlib import Path
 
 import pjsua2 as pj
@@ -18,7 +19,7 @@ def read_limits(endpoint: pj.Endpoint) -> EngineLimits:
     Raises:
         SipError: the build does not export them.
     """
-    library = ctypes.CDLL(str(_extension()))
+    library = native_library()
     try:
         calls = int(library.pjsua_call_get_max_count())
         ports = int(library.pjsua_conf_get_max_ports())
@@ -29,7 +30,13 @@ def read_limits(endpoint: pj.Endpoint) -> EngineLimits:
 
 def silence_log() -> None:
     """Keep the library from writing to standard output before its log is configured."""
-    ctypes.CDLL(str(_extension())).pj_log_set_level(0)
+    native_library().pj_log_set_level(0)
+
+
+@cache
+def native_library() -> ctypes.CDLL:
+    """The C side of pjproject, for the few things the binding leaves out; calls into it release the GIL."""
+    return ctypes.CDLL(str(_extension()))
 
 
 def _extension() -> Path:

@@ -15,11 +15,10 @@ from media.errors import MediaError
 from media.g711 import ulaw_decode
 from media.level import level_dbm0
 from sip.cause import NO_RESOURCE, HangupCause, status_from_q850
+from sip.digits import EventPacket
 from sip.errors import LegStateError
 from sip.events import (
     CaptureStarted,
-    DigitReceived,
-    DigitTransport,
     LegAnswered,
     LegEarlyMediaStarted,
     LegEvent,
@@ -31,10 +30,13 @@ from sip.events import (
     PlaybackFailed,
     PlaybackId,
 )
+from sip.inband import InBandListener
 from sip.leg import Cue, LegListener, Sound
 from sip.pjsua.call import NativeCall
 from sip.pjsua.capture import CaptureFlusher, open_recorder, when_closed
 from sip.pjsua.inbox import Inbox
+from sip.pjsua.info import InfoKey
+from sip.pjsua.keys import KeyReception
 from sip.pjsua.sound import Player
 from sip.reactor import DelayedCall, Reactor
 from sip.trunk import Trunk
@@ -54,6 +56,7 @@ class LegHost(Protocol):
     reactor: Reactor
     cache_dir: Path
     flusher: CaptureFlusher
+    in_band: InBandListener
 
     def account_for(self, trunk: Trunk) -> pj.Account: ...
     def offering(self, trunk: Trunk) -> AbstractContextManager[None]: ...
@@ -82,6 +85,7 @@ class PjsuaLeg:
         self._capture_reported = False
         self._capture_closed: Deferred[None] | None = None
         self._tones: list[pj.ToneGenerator] = []
+        self._keys = KeyReception(leg_id, host.in_band, host.reactor, self._tell_if_alive)
         self._watch: DelayedCall | None = None
         self._retry: DelayedCall | None = None
         self.on_media_started: list[Callable[[], None]] = []
@@ -282,6 +286,8 @@ class PjsuaLeg:
 
     def listen_for_digits(self, listen: bool) -> None:
         """See sip.leg.Leg."""
+        if not self._over and not self._hung_up_by_us:
+            self._keys.listen(listen, self.media)
 
     def start_capture(self, path: Path) -> None:
         """See sip.leg.Leg."""
@@ -358,6 +364,7 @@ class PjsuaLeg:
             if self._answered or playback != self._cued:
                 player.connect(media)
         self._connect_recorder()
+        self._keys.connect(media)
         for reconnect in self.on_media_started:
             reconnect()
         if not self._answered and not self._early_media and self._watch is None:
@@ -387,9 +394,15 @@ class PjsuaLeg:
         self._answered = True
         self._tell_if_alive(LegAnswered(self._id, at_s))
 
-    def on_digit(self, at_s: float, digit: str, duration_ms: int, transport: DigitTransport) -> None:
-        """A key."""
-        self._tell_if_alive(DigitReceived(self._id, at_s, digit, duration_ms, transport))
+    def on_event_packet(self, at_s: float, packet: EventPacket) -> None:
+        """An RFC 4733 packet."""
+        if not self._over:
+            self._keys.on_packet(packet, at_s)
+
+    def on_info_key(self, at_s: float, key: InfoKey) -> None:
+        """A key by INFO."""
+        if not self._over:
+            self._keys.on_info(key.digit, key.duration_ms, at_s)
 
     def on_ended(self, at_s: float, cause: HangupCause) -> None:
         """The last report: drop everything that belongs to pjsua2, here on the owner's thread."""
@@ -400,6 +413,7 @@ class PjsuaLeg:
             # The stack tells only the status it was given; several causes share one.
             cause = given_up
         self._release_media()
+        self._keys.finish()
         self._over = True
         call, self._call = self._call, None
         if call is not None:
@@ -418,6 +432,7 @@ class PjsuaLeg:
             self._capture_closed = self.stop_capture()
         for playback in tuple(self._players):
             self.stop(playback)
+        self._keys.close()
         self._tones.clear()
         self.on_media_started.clear()
 

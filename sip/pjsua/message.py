@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from sip.cause import HangupCause, q850_from_reason
 
-_COMPACT = {"from": "f", "to": "t", "call-id": "i"}
+_COMPACT = {"from": "f", "to": "t", "call-id": "i", "content-type": "c"}
 _LINE_END = re.compile(r"\r?\n")  # str.splitlines would also cut at U+0085 or U+2028 inside a display name
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 _BRACKETED = re.compile(r"<([^>]*)>")

@@ -12,13 +12,16 @@ from typing import Generic, TypeVar
 _T = TypeVar("_T")
 
 PJMEDIA_FILE_NO_LOOP: int
+PJMEDIA_TYPE_AUDIO: int
 PJSIP_EVENT_RX_MSG: int
 PJSIP_EVENT_TSX_STATE: int
 PJSIP_INV_STATE_CONFIRMED: int
 PJSIP_INV_STATE_EARLY: int
 PJSIP_INV_STATE_DISCONNECTED: int
 PJSIP_REDIRECT_REJECT: int
+PJSIP_ROLE_UAS: int
 PJSIP_TRANSPORT_UDP: int
+PJSIP_TSX_STATE_TRYING: int
 PJSUA_DTMF_METHOD_RFC2833: int
 PJSUA_DTMF_METHOD_SIP_INFO: int
 PJSUA_INVALID_ID: int
@@ -128,8 +131,14 @@ class AccountConfig:
     mediaConfig: AccountMediaConfig
     def __init__(self) -> None: ...
 
+class SwigPointer:
+    """Where the C++ object is."""
+
+    def __int__(self) -> int: ...
+
 class SipRxData:
     wholeMsg: str
+    pjRxData: SwigPointer
 
 class OnIncomingCallParam:
     callId: int
@@ -186,6 +195,8 @@ class StreamStat:
     rtcp: RtcpStat
 
 class SipTransaction:
+    role: int
+    state: int
     method: str
     statusCode: int
 
@@ -223,6 +234,7 @@ class OnCallReplaceRequestParam:
 
 class OnDtmfEventParam:
     method: int
+    timestamp: int
     digit: str
     duration: int
     flags: int
@@ -267,6 +279,30 @@ class AudioMediaRecorder(AudioMedia):
     def createRecorder(
         self, file_name: str, enc_type: int = 0, max_size: int = 0, options: int = 0
     ) -> None: ...
+
+class MediaFormatAudio:
+    type: int
+    clockRate: int
+    channelCount: int
+    bitsPerSample: int
+    frameTimeUsec: int
+    def __init__(self) -> None: ...
+
+class ByteVector(_Vector[int]):
+    this: SwigPointer
+    def __bytes__(self) -> bytes: ...
+
+class MediaFrame:
+    type: int
+    buf: ByteVector
+    size: int
+
+class AudioMediaPort(AudioMedia):
+    def __init__(self) -> None: ...
+    def createPort(self, name: str, fmt: MediaFormatAudio) -> None: ...
+    def onFrameReceived(self, frame: MediaFrame) -> None: ...
+    @staticmethod
+    def __swig_destroy__(port: AudioMediaPort) -> None: ...
 
 class ToneDigit:
     digit: str

@@ -4,8 +4,9 @@ pjsua2 allows one endpoint a process and twisted's reactor starts once, so each 
 It knows no scenario: the test gives the orders and reads the events, the program only passes them on.
 
     lines in    {"do": "dial", "leg": "A", "called": "sip:...", "display": "95588"}, then hang_up, play, stop,
-                send_digits, start_capture, stop_capture, level, ring, answer, open, open_one_way, close,
-                lower, restore, with the arguments of the protocols in sip.leg and sip.bridge
+                send_digits, listen_for_digits, start_capture, stop_capture, level, ring, answer, open,
+                open_one_way, close, lower, restore, with the arguments of the protocols in sip.leg and
+                sip.bridge
     lines out   {"event": "ready", "address": ..., "calls": ...} or {"event": "refused", ...}, then every
                 event of every leg under its class's name, "incoming", "capture_closed", "level", "error",
                 "closed"
@@ -93,6 +94,8 @@ class Driver(LineOnlyReceiver):
                 leg.answer()
             case "send_digits":
                 leg.send_digits(order["digits"])
+            case "listen_for_digits":
+                leg.listen_for_digits(order["listen"])
             case _:
                 raise ValueError(f"no order '{verb}'")
 
@@ -150,7 +153,14 @@ def plain(facts: Facts) -> Facts:
     """The fields of an event, as JSON can have them; those of a cause one level up."""
     cause = facts.pop("cause", None) or {}
     values = {**facts, **cause}
-    return {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}
+    return {name: plain_value(value) for name, value in values.items()}
+
+
+def plain_value(value: object) -> object:
+    """An enumeration by its value, a set as a sorted list."""
+    if isinstance(value, frozenset):
+        return sorted(map(str, map(plain_value, value)))
+    return value.value if isinstance(value, Enum) else value
 
 
 def say(event: str, **facts: object) -> None:
