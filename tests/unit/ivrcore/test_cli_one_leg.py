@@ -31,11 +31,11 @@ class Recorder:
         self.verified: list[tuple[VerificationRequest, ToneFiles]] = []
 
     def notify(
-        self, request: NotificationRequest, contents: list[ContentSource], observe: Callable[..., None]
+        self, request: NotificationRequest, contents: list[ContentSource], _observe: Callable[..., None]
     ) -> None:
         self.notified.append((request, contents))
 
-    def verify(self, request: VerificationRequest, files: ToneFiles, observe: Callable[..., None]) -> None:
+    def verify(self, request: VerificationRequest, files: ToneFiles, _observe: Callable[..., None]) -> None:
         self.verified.append((request, files))
 
     def run(self, session: SessionOptions, begin: Begin) -> int:
