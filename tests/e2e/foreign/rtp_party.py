@@ -1,16 +1,13 @@
 """The mouth and the ear of a SIPp: RTP ports that speak known talks and keep what they are told.
 
 SIPp judges signalling and streams files, but nobody can ask it what it heard. So most scenarios put a port of
-this party into their SDP, and some move from the first to the second one. It speaks to where packets come
-from, in the codec they come in (PCMA or PCMU).
+this party into their SDP, and some move from the first to the second one. The ports live in a process of
+their own (rtp_mouth.py), because a test that computes would make their talk stumble.
 """
 
-import select
-import socket
-import struct
-import threading
-import time
-from collections.abc import Callable, Sequence
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,31 +20,39 @@ from media.wav import write_alaw
 from tests.e2e.loopback.wirephone import RtpPacket
 
 PCMU, PCMA = 0, 8
-PACKET_SAMPLES = 160
-TICK_S = 0.02
+DEADLINE_S = 10.0
 REALIGN_S = 0.2
 """A jump of the timestamp by more than this, against the clock, is a new stream and not a loss."""
 
+_PROGRAM = Path(__file__).with_name("rtp_mouth.py")
+
 
 class RtpParty:
-    """Two sockets on loopback, one voice each; at most one of them speaks at a time."""
+    """Two RTP ports on loopback, one voice each; at most one of them speaks at a time."""
 
-    def __init__(self, talks: tuple[Pcm16, Pcm16] | None, moved: Callable[[int], bool]) -> None:
-        """Open the sockets.
+    def __init__(self, folder: Path, log: Path, talks: tuple[Pcm16, Pcm16] | None) -> None:
+        """Open the ports.
 
         Args:
+            folder: for its files.
+            log: SIPp's message log; the second port speaks once an SDP there has named it.
             talks: what each port says in a loop, from the first packet that comes; None only listens.
-            moved: whether the SDP has named this port, asked of the second one: from then on it speaks.
         """
-        self._sockets = tuple(_udp_socket() for _ in range(2))
-        self._packets: tuple[list[RtpPacket], ...] = ([], [])
-        self._talks = [{PCMA: alaw_encode(talk), PCMU: ulaw_encode(talk)} for talk in talks or ()]
-        self._moved = moved
-        self._speaker = 0
-        self._peer: tuple[str, int] | None = None
-        self._open = True
-        self._thread = threading.Thread(target=self._live)
-        self._thread.start()
+        files = []
+        for name, talk in zip(("first", "second"), talks or (), strict=False):
+            for law, encode in (("pcma", alaw_encode), ("pcmu", ulaw_encode)):
+                files.append(folder / f"{name}.{law}")
+                files[-1].write_bytes(encode(talk).tobytes())
+        self._heard = folder / "rtp.txt"
+        self._process = subprocess.Popen(
+            [sys.executable, "-S", str(_PROGRAM), str(log), str(self._heard), *map(str, files)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        first, second = self._process.stdout.readline().split()
+        self.ports = int(first), int(second)
 
     def __enter__(self) -> Self:
         return self
@@ -55,55 +60,27 @@ class RtpParty:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open = False
-        self._thread.join()
-        for udp in self._sockets:
-            udp.close()
+        self._end()
 
-    @property
-    def ports(self) -> tuple[int, int]:
-        """For the SDP."""
-        first, second = (int(udp.getsockname()[1]) for udp in self._sockets)
-        return first, second
-
-    @property
     def packets(self) -> tuple[tuple[RtpPacket, ...], tuple[RtpPacket, ...]]:
-        """What came to each port so far, in order of arrival."""
-        first, second = self._packets
-        return tuple(first), tuple(second)
+        """End it; what came to each port, in order of arrival."""
+        self._end()
+        ports: tuple[list[RtpPacket], list[RtpPacket]] = ([], [])
+        for line in self._heard.read_text().splitlines():
+            port, at_s, data = line.split()
+            ports[int(port)].append(RtpPacket.parse(float(at_s), bytes.fromhex(data)))
+        return tuple(ports[0]), tuple(ports[1])
 
-    def _live(self) -> None:
-        began_s = time.monotonic()
-        ticks = 0
-        while self._open:
-            wait_s = max(0.0, began_s + ticks * TICK_S - time.monotonic())
-            for udp in select.select(self._sockets, [], [], wait_s)[0]:
-                self._hear(self._sockets.index(udp))
-            if time.monotonic() >= began_s + ticks * TICK_S:
-                self._say(ticks)
-                ticks += 1
-
-    def _hear(self, port: int) -> None:
-        data, peer = self._sockets[port].recvfrom(2048)
-        packet = RtpPacket.parse(time.monotonic(), data)
-        if packet.payload_type in (PCMA, PCMU):
-            self._packets[port].append(packet)
-            self._peer = peer
-
-    def _say(self, tick: int) -> None:
-        if self._speaker == 0 and self._moved(self.ports[1]):
-            self._speaker = 1
-        if self._peer is None or not self._talks:
-            return
-        last = max((packets[-1] for packets in self._packets if packets), key=lambda packet: packet.at_s)
-        codes = self._talks[self._speaker][last.payload_type]
-        first = tick * PACKET_SAMPLES % (codes.size - PACKET_SAMPLES)
-        source = 0x4711 + self._speaker
-        head = struct.pack(
-            "!BBHII", 0x80, last.payload_type, tick % 2**16, tick * PACKET_SAMPLES % 2**32, source
-        )
-        payload = codes[first : first + PACKET_SAMPLES].tobytes()
-        self._sockets[self._speaker].sendto(head + payload, self._peer)
+    def _end(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        try:
+            self._process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def write_heard(packets: Sequence[RtpPacket], path: Path) -> float:
@@ -127,9 +104,3 @@ def write_heard(packets: Sequence[RtpPacket], path: Path) -> float:
         heard[start : start + pcm.size] = pcm
     write_alaw(path, heard)
     return began_s
-
-
-def _udp_socket() -> socket.socket:
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind(("127.0.0.1", 0))
-    return udp

@@ -14,6 +14,7 @@ from tests.e2e.foreign.tools import require
 from tests.e2e.loopback.wirephone import SipMessage
 
 SCENARIOS = Path(__file__).with_name("sipp")
+MESSAGE_LOG = "messages.log"
 DEADLINE_S = 10.0
 LONGEST_CALL_S = 90
 
@@ -73,7 +74,7 @@ class Sipp:
             keys: what stands for [key] in the scenario.
         """
         self._scenario = scenario
-        self._messages = folder / "messages.log"
+        self._messages = folder / MESSAGE_LOG
         self._errors = folder / "errors.log"
         self.port, media_port = _free_port(), _free_port()
         command = [
@@ -111,10 +112,6 @@ class Sipp:
         """What to dial."""
         return f"sip:sipp@127.0.0.1:{self.port}"
 
-    def has_sent_offer_of(self, port: int) -> bool:
-        """Whether an SDP of SIPp named this RTP port by now."""
-        return self._messages.exists() and f"m=audio {port} " in self._messages.read_text(errors="replace")
-
     def finish(self) -> Played:
         """Wait for the end of the scenario; one that goes on is stopped, and then its status is not 0."""
         try:
@@ -134,15 +131,15 @@ class Sipp:
 def read_log(text: str) -> tuple[Traced, ...]:
     """The messages of a SIPp message log, in order."""
     return tuple(
-        Traced(
-            by_sipp=direction == "sent",
-            message=SipMessage(
-                body.rstrip("\n").replace("\r", "").replace("\n", "\r\n") + "\r\n",
-                datetime.fromisoformat(stamp).timestamp(),
-            ),
-        )
-        for stamp, direction, body in _ENTRY.findall(text.replace("\r\n", "\n"))
+        Traced(direction == "sent", SipMessage(_as_sent(text), datetime.fromisoformat(stamp).timestamp()))
+        for stamp, direction, text in _ENTRY.findall(text.replace("\r\n", "\n"))
     )
+
+
+def _as_sent(logged: str) -> str:
+    """A message with its line ends, and the empty line that a log of one without body may lack."""
+    head, _, body = logged.strip("\n").partition("\n\n")
+    return head.replace("\n", "\r\n") + "\r\n\r\n" + (body.replace("\n", "\r\n") + "\r\n" if body else "")
 
 
 def _free_port() -> int:
