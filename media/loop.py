@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from media.errors import MediaFormatError
+from media.rendered import rendered_once
 from media.types import SAMPLE_RATE_HZ, Pcm16
 from media.wav import read_pcm, write_alaw
 
@@ -39,8 +40,5 @@ def unrolled(path: Path, cache_dir: Path, span_s: float = DEFAULT_SPAN_S) -> Pat
     """
     pcm = read_pcm(path)
     digest = hashlib.sha256(pcm.tobytes() + repr(span_s).encode()).hexdigest()[:32]
-    target = cache_dir / f"loop-{digest}.wav"
-    if not target.exists():
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        write_alaw(target, unroll(pcm, span_s))
-    return target
+    # Several processes share a cache, and begin at the same moment.
+    return rendered_once(cache_dir / f"loop-{digest}.wav", lambda to: write_alaw(to, unroll(pcm, span_s)))
