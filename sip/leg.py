@@ -12,7 +12,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 
 from sip.cause import HangupCause
-from sip.events import LegEvent, LegId, PlaybackId
+from sip.events import DigitTransport, LegEvent, LegId, PlaybackId
 from sip.trunk import Trunk
 
 LegListener = Callable[[LegEvent], None]
@@ -75,8 +75,20 @@ class Leg(Protocol):
     def stop(self, playback: PlaybackId) -> None:
         """Stop a playback; unknown or finished ones are ignored."""
 
-    def send_digits(self, digits: str, *, duration_ms: int = 160) -> None:
-        """Send digits by RFC 4733 where negotiated, else as tones in band."""
+    def send_digits(
+        self,
+        digits: str,
+        *,
+        duration_ms: int = 160,
+        pause_ms: int = 60,
+        transport: DigitTransport | None = None,
+    ) -> None:
+        """Press keys, one after the other, behind those that have not left yet.
+
+        Args:
+            duration_ms, pause_ms: how long each key is held, and let go before the next.
+            transport: None is RFC 4733 where it is negotiated at that moment, else tones in band.
+        """
 
     def listen_for_digits(self, listen: bool) -> None:
         """Look for keys in the audio of the far end as well, from now on or no longer.

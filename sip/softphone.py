@@ -28,7 +28,16 @@ from twisted.protocols.basic import LineOnlyReceiver
 from sip.cause import NORMAL_CLEARING, HangupCause, q850_from_status
 from sip.endpoint import EndpointSettings, IncomingCall
 from sip.errors import SipError
-from sip.events import CaptureStarted, DigitReceived, LegAnswered, LegEvent, LegHungUp, PlaybackId
+from sip.events import (
+    CaptureStarted,
+    DigitEnded,
+    DigitReceived,
+    DigitTransport,
+    LegAnswered,
+    LegEvent,
+    LegHungUp,
+    PlaybackId,
+)
 from sip.leg import Leg, LegListener, Sound
 from sip.pjsua.endpoint import PjsuaEndpoint
 from sip.reactor import RunningReactor
@@ -50,6 +59,9 @@ class Script:
         hear: where the call is recorded as heard; None records nothing.
         hang_up_after_s: after the answer; None waits for the other side.
         digits_after_s, digits: keys sent after the answer.
+        digits_by: "rfc4733", "info" or "in-band"; "" is RFC 4733 where it is negotiated, else in band. A
+            talk goes on underneath tones: leave it out where they have to be heard well.
+        digit_on_ms, digit_off_ms: how long each key is held, and let go before the next.
     """
 
     ring_after_s: float | None = 0.1
@@ -63,6 +75,9 @@ class Script:
     hang_up_after_s: float | None = None
     digits_after_s: float | None = None
     digits: str = ""
+    digits_by: str = ""
+    digit_on_ms: int = 160
+    digit_off_ms: int = 60
     codecs: tuple[str, ...] = DEFAULT_CODECS
     jitter_buffer_ms: int = 40
 
@@ -75,6 +90,10 @@ class Script:
             raise SipError(f"a softphone script has no {', '.join(sorted(unknown))}")
         if "codecs" in raw:
             raw["codecs"] = tuple(raw["codecs"])
+        if raw.get("digits_by"):
+            known = [transport.value for transport in DigitTransport]
+            if raw["digits_by"] not in known:
+                raise SipError(f"digits go by {', '.join(known)}, not by '{raw['digits_by']}'")
         return cls(**raw)
 
     def to_json(self) -> str:
@@ -151,6 +170,15 @@ class Softphone(LineOnlyReceiver):
         self._report("hangup", self._now())
         leg.hang_up(cause)
 
+    def _press(self, leg: Leg, digits: str) -> None:
+        script = self._script
+        leg.send_digits(
+            digits,
+            duration_ms=script.digit_on_ms,
+            pause_ms=script.digit_off_ms,
+            transport=DigitTransport(script.digits_by) if script.digits_by else None,
+        )
+
     def _on_event(self, event: LegEvent) -> None:
         leg, script = self._leg, self._script
         match event:
@@ -161,11 +189,13 @@ class Softphone(LineOnlyReceiver):
                 if script.hang_up_after_s is not None:
                     self._later(script.hang_up_after_s, leg, lambda: self._hang_up(leg, NORMAL_CLEARING))
                 if script.digits_after_s is not None:
-                    self._later(script.digits_after_s, leg, lambda: leg.send_digits(script.digits))
+                    self._later(script.digits_after_s, leg, lambda: self._press(leg, script.digits))
             case CaptureStarted():
                 self._report("capture", event.at_s)
             case DigitReceived():
                 self._report("digit", event.at_s, digit=event.digit, transport=event.transport.value)
+            case DigitEnded():
+                pass  # its key was reported
             case LegHungUp(cause=cause, by_remote=by_remote):
                 self._leg = None
                 self._report(
@@ -196,7 +226,7 @@ class Softphone(LineOnlyReceiver):
             case "hangup" if leg is not None:
                 self._hang_up(leg, NORMAL_CLEARING)
             case "digits" if leg is not None:
-                leg.send_digits(argument)
+                self._press(leg, argument)
             case "script" if leg is None:
                 self._load(argument)
             case _:

@@ -167,8 +167,15 @@ class ScriptedLeg:
             if self._cue is not None and self._cue.playback == playback:
                 self._cue = None
 
-    def send_digits(self, digits: str, *, duration_ms: int = 160) -> None:
-        """See sip.leg.Leg."""
+    def send_digits(
+        self,
+        digits: str,
+        *,
+        duration_ms: int = 160,
+        pause_ms: int = 60,  # noqa: ARG002
+        transport: DigitTransport | None = None,  # noqa: ARG002
+    ) -> None:
+        """See sip.leg.Leg; the journal leaves out pause and transport, which are a softphone's matter."""
         self._take("send_digits", digits, duration_ms)
 
     def listen_for_digits(self, listen: bool) -> None:

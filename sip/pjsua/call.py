@@ -25,6 +25,7 @@ log = logging.getLogger("ivrcore.sip")
 
 _DECLINE = 603
 _FORBIDDEN = 403
+_KEYS = "0123456789*#ABCD"  # event 16 is a hook flash
 _DTMF_IS_END = 2  # pjmedia/stream.h PJMEDIA_STREAM_DTMF_IS_END, not exported by the binding
 
 
@@ -128,7 +129,7 @@ class NativeCall(pj.Call):
         return pj.PJSIP_REDIRECT_REJECT
 
     def onCallTransferRequest(self, prm: pj.OnCallTransferRequestParam) -> None:  # noqa: N802
-        """A REFER is declined: else pjsua itself calls whomever it names, in nobody's book and at our cost."""
+        """A REFER is declined: else pjsua itself calls whomever it names, in nobody's book, at our cost."""
         prm.statusCode = _DECLINE
 
     def onCallReplaceRequest(self, prm: pj.OnCallReplaceRequestParam) -> None:  # noqa: N802
@@ -142,7 +143,7 @@ class NativeCall(pj.Call):
         second press of a key an update when its first packets were lost. Keys by INFO are read elsewhere.
         """
         try:
-            if prm.method != pj.PJSUA_DTMF_METHOD_RFC2833:
+            if prm.method != pj.PJSUA_DTMF_METHOD_RFC2833 or prm.digit not in _KEYS:
                 return
             packet = EventPacket(prm.digit, prm.timestamp, prm.duration, bool(prm.flags & _DTMF_IS_END))
             self._post(lambda to, at_s: to.on_event_packet(at_s, packet))

@@ -19,6 +19,7 @@ from sip.digits import EventPacket
 from sip.errors import LegStateError
 from sip.events import (
     CaptureStarted,
+    DigitTransport,
     LegAnswered,
     LegEarlyMediaStarted,
     LegEvent,
@@ -37,6 +38,7 @@ from sip.pjsua.capture import CaptureFlusher, open_recorder, when_closed
 from sip.pjsua.inbox import Inbox
 from sip.pjsua.info import InfoKey
 from sip.pjsua.keys import KeyReception
+from sip.pjsua.sending import KeySender
 from sip.pjsua.sound import Player
 from sip.reactor import DelayedCall, Reactor
 from sip.trunk import Trunk
@@ -84,7 +86,7 @@ class PjsuaLeg:
         self._capture_path: Path | None = None
         self._capture_reported = False
         self._capture_closed: Deferred[None] | None = None
-        self._tones: list[pj.ToneGenerator] = []
+        self._sender = KeySender(leg_id, host.reactor, lambda: self._call, lambda: self.media)
         self._keys = KeyReception(leg_id, host.in_band, host.reactor, self._tell_if_alive)
         self._watch: DelayedCall | None = None
         self._retry: DelayedCall | None = None
@@ -245,44 +247,17 @@ class PjsuaLeg:
             if self._call is not None:
                 self._call.start_cue = None
 
-    def send_digits(self, digits: str, *, duration_ms: int = 160) -> None:
+    def send_digits(
+        self,
+        digits: str,
+        *,
+        duration_ms: int = 160,
+        pause_ms: int = 60,
+        transport: DigitTransport | None = None,
+    ) -> None:
         """See sip.leg.Leg."""
-        if self._call is None or self._over:
-            return
-        try:
-            if self._negotiated_events():
-                param = pj.CallSendDtmfParam()
-                param.method = pj.PJSUA_DTMF_METHOD_RFC2833
-                param.digits, param.duration = digits, duration_ms
-                self._call.sendDtmf(param)
-            else:
-                self._send_tones(digits, duration_ms)
-        except pj.Error as error:
-            log.info("leg %s: digits not sent: %s", self._id, error.reason)
-
-    def _negotiated_events(self) -> bool:
-        assert self._call is not None
-        return self._call.getStreamInfo(0).audTxEventPt > 0
-
-    def _send_tones(self, digits: str, duration_ms: int) -> None:
-        media = self.media
-        if media is None:
-            return
-        generator = pj.ToneGenerator()
-        generator.createToneGenerator(8000, 1)
-        keys = pj.ToneDigitVector()
-        for digit in digits:
-            key = pj.ToneDigit()
-            key.digit, key.on_msec, key.off_msec, key.volume = digit, duration_ms, 60, 0
-            keys.append(key)
-        generator.playDigits(keys)
-        generator.startTransmit(media)
-        self._tones.append(generator)
-        self.host.reactor.callLater(len(digits) * (duration_ms + 60) / 1000 + 0.1, self._end_tones, generator)
-
-    def _end_tones(self, generator: pj.ToneGenerator) -> None:
-        if generator in self._tones:
-            self._tones.remove(generator)
+        if self._call is not None and not self._over:
+            self._sender.send(digits, duration_ms=duration_ms, pause_ms=pause_ms, transport=transport)
 
     def listen_for_digits(self, listen: bool) -> None:
         """See sip.leg.Leg."""
@@ -433,7 +408,7 @@ class PjsuaLeg:
         for playback in tuple(self._players):
             self.stop(playback)
         self._keys.close()
-        self._tones.clear()
+        self._sender.close()
         self.on_media_started.clear()
 
     def _tell_if_alive(self, event: LegEvent) -> None:
