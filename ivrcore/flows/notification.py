@@ -69,8 +69,8 @@ def step(request: NotificationRequest, state: State, event: Event) -> Step:
     """
     following = _own(request, state, event)
     if following is None:
-        collecting = isinstance(state, Collecting)
-        following = one_leg.step(state, event, before_release=(StopCollecting(A),) if collecting else ())
+        before = (StopCollecting(A),) if isinstance(state, Collecting) else ()
+        following = one_leg.step(state, event, cue=Content(0), before_release=before)
     if following is not None:
         return following
     if find(IGNORED, state, event) is None:

@@ -85,10 +85,13 @@ def play_failed() -> Step:
     return release(Verdict(StateCode.PLAY_FAILED, ReleasePoint.PLAY_FAILED), (A,))
 
 
-def step(state: object, event: Event, *, before_release: tuple[Command, ...] = ()) -> Step | None:
+def step(
+    state: object, event: Event, *, cue: Playable, before_release: tuple[Command, ...] = ()
+) -> Step | None:
     """One event in any state of a call to A alone, None when it changes nothing.
 
     Args:
+        cue: what starts with the answer.
         before_release: what has to be ended before the leg.
     """
     match state, event:
@@ -99,7 +102,7 @@ def step(state: object, event: Event, *, before_release: tuple[Command, ...] = (
         case _, StopOrdered():
             return release(Verdict(StateCode.STOP_ORDERED), (A,), before=before_release)
         case CallingA(), _:
-            return _calling(state, event)
+            return _calling(state, event, cue)
         case _, LegHungUp(Party.A):
             return release(Verdict(StateCode.HUNG_UP_AFTER_CONNECT, ended_by=A), (), before=before_release)
         case Draining(), TimerExpired(Timer.DRAIN):
@@ -107,7 +110,7 @@ def step(state: object, event: Event, *, before_release: tuple[Command, ...] = (
     return None
 
 
-def _calling(state: CallingA, event: Event) -> Step | None:
+def _calling(state: CallingA, event: Event, cue: Playable) -> Step | None:
     match event:
         case LegRang(Party.A) if not state.rang:
             return replace(state, rang=True), (Report(Status.ALERTING, A),)
@@ -116,7 +119,7 @@ def _calling(state: CallingA, event: Event) -> Step | None:
             return replace(state, rang=True), (Report(Status.ALERTING, A),)
         case FailureAnnounced(Party.A) if not state.announced:
             return replace(state, announced=True), ()
-        case PromptFailed(Party.A):
+        case PromptFailed(Party.A, prompt) if prompt == cue:
             return play_failed()
         case LegHungUp(Party.A, cause):
             return release(first_leg_failed(cause, rang=state.rang), ())

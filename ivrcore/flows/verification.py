@@ -55,7 +55,7 @@ IGNORED: tuple[Excuse, ...] = one_leg.ignored(playing=("PlayingPreTone", "Playin
 
 def start(request: VerificationRequest) -> Step:
     """Call A."""
-    return one_leg.call(request.ring_timeout_s, Spoken.PRE_TONE if request.has_pre_tone else Spoken.CODE)
+    return one_leg.call(request.ring_timeout_s, _cue(request))
 
 
 def step(request: VerificationRequest, state: State, event: Event) -> Step:
@@ -65,12 +65,16 @@ def step(request: VerificationRequest, state: State, event: Event) -> Step:
         IllegalEventError: the pair has neither a rule here, nor one that all calls of one party share, nor
             a reason in IGNORED.
     """
-    following = _own(request, state, event) or one_leg.step(state, event)
+    following = _own(request, state, event) or one_leg.step(state, event, cue=_cue(request))
     if following is not None:
         return following
     if find(IGNORED, state, event) is None:
         raise IllegalEventError(state, event)
     return state, ()
+
+
+def _cue(request: VerificationRequest) -> Spoken:
+    return Spoken.PRE_TONE if request.has_pre_tone else Spoken.CODE
 
 
 def _own(request: VerificationRequest, state: State, event: Event) -> Step | None:
