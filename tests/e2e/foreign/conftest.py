@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.asterisk.conftest import testbed as testbed  # the fixture
 from tests.e2e.foreign.meeting import LOOK_AHEAD, Lanes, Meeting, Met
 from tests.e2e.foreign.tools import require
 
