@@ -14,17 +14,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import dtmf_peer  # noqa: E402  # found by the path set above
-import dtmf_speech  # noqa: E402
 import numpy as np  # noqa: E402
 import numpy.typing as npt  # noqa: E402
-from dtmf_battery import battery  # noqa: E402
-from dtmf_judge import (  # noqa: E402
+
+from benchmarks import dtmf_peer, dtmf_speech  # noqa: E402  # found by the path set above
+from benchmarks.dtmf_battery import battery  # noqa: E402
+from benchmarks.dtmf_judge import (  # noqa: E402
     Heard,
     Score,
     beyond,
@@ -35,9 +36,8 @@ from dtmf_judge import (  # noqa: E402
     timing,
     worse,
 )
-from dtmf_points import Point  # noqa: E402
-from dtmf_table import markdown  # noqa: E402
-
+from benchmarks.dtmf_points import Point  # noqa: E402
+from benchmarks.dtmf_table import markdown  # noqa: E402
 from media.dtmf import DtmfBank  # noqa: E402
 from media.dtmf.testing import (  # noqa: E402
     Key,
@@ -145,8 +145,7 @@ def espeak(cache: Path, text_package: str = "common-licenses") -> Pcm16:
 def run_talkoff(cache: Path) -> None:
     """False digits by source, as recorded and limited to 300..3400 Hz, through A-law at -15 dBm0."""
     sources: list[tuple[str, Callable[[], Pcm16]]] = [
-        (name, lambda name=name: dtmf_speech.load(name, cache))
-        for name in dtmf_speech.PACKAGES  # type: ignore[misc]
+        (name, partial(dtmf_speech.load, name, cache)) for name in dtmf_speech.PACKAGES
     ]
     sources.append(("espeak-ng", lambda: espeak(cache)))
     sums = np.zeros(3)

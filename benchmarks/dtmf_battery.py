@@ -7,9 +7,9 @@ and real speech (dtmf_speech.py).
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from dtmf_disturbed import barge_in, disturbed, echo, lost_frames, silent, slips
-from dtmf_points import Point, Rule, corner, make_point, plain, train
 
+from benchmarks.dtmf_disturbed import barge_in, disturbed, echo, lost_frames, silent, slips
+from benchmarks.dtmf_points import Point, Rule, corner, make_point, plain, train
 from media.dtmf.testing import (
     Signal,
     interrupted,
@@ -68,7 +68,7 @@ def twist(rng: np.random.Generator) -> Iterator[Point]:
         rule: Rule = "take" if -8 <= twist_db <= 4 else "sweep"
         for law in ("alaw", "ulaw"):
             draw = plain(twist_db=twist_db, low_dbm0=-10 - max(0, twist_db))
-            yield make_point(f"twist {law}", f"{twist_db:+d} dB", train(rng, draw), rule, law)  # type: ignore[arg-type]
+            yield make_point(f"twist {law}", f"{twist_db:+d} dB", train(rng, draw), rule, law)
 
 
 def level(rng: np.random.Generator) -> Iterator[Point]:
@@ -99,7 +99,7 @@ def level(rng: np.random.Generator) -> Iterator[Point]:
         rule: Rule = "take" if -36 <= level_dbm0 <= 0 else "refuse" if level_dbm0 <= -55 else "sweep"
         for law in ("alaw", "ulaw"):
             made = train(rng, plain(low_dbm0=level_dbm0))
-            yield make_point(f"level {law}", f"{level_dbm0:+d} dBm0", made, rule, law)  # type: ignore[arg-type]
+            yield make_point(f"level {law}", f"{level_dbm0:+d} dBm0", made, rule, law)
 
 
 def length(rng: np.random.Generator) -> Iterator[Point]:
@@ -193,7 +193,7 @@ def corners(rng: np.random.Generator) -> Iterator[Point]:
 
             made = train(rng, corner, 50, n_keys=384, each=each)
             rule: Rule = "take" if ratio_db >= 15 else "sweep"
-            yield make_point(f"corners {law}", f"S/N {ratio_db} dB", made, rule, law)  # type: ignore[arg-type]
+            yield make_point(f"corners {law}", f"S/N {ratio_db} dB", made, rule, law)
 
 
 def dial_tone(rng: np.random.Generator) -> Iterator[Point]:
@@ -208,7 +208,8 @@ def dial_tone(rng: np.random.Generator) -> Iterator[Point]:
                 frequencies_hz: tuple[int, ...] = frequencies_hz,
             ) -> Signal:
                 tones = [sine(one, signal.size, -20 - ratio_db, rng.uniform(0, 6)) for one in frequencies_hz]
-                return signal + np.sum(tones, axis=0)
+                disturbed: Signal = signal + np.sum(np.stack(tones), axis=0)
+                return disturbed
 
             made = train(rng, plain(low_dbm0=-20, on_ms=60), 60)
             name = "+".join(map(str, frequencies_hz))

@@ -6,8 +6,8 @@ Left out: the limits of the standards (dtmf_battery.py).
 from collections.abc import Iterator
 
 import numpy as np
-from dtmf_points import Point, Press, Rule, make_point, plain, train
 
+from benchmarks.dtmf_points import Point, Press, Rule, make_point, plain, train
 from media.dtmf import KEYS
 from media.dtmf.testing import (
     Key,
@@ -55,7 +55,7 @@ def lost_frames(rng: np.random.Generator) -> Iterator[Point]:
             for press in presses:
                 whole = np.arange(-(-press.start // 160), press.end // 160)
                 lost.append(int(rng.choice(whole)))
-            audio = through_line(frames_lost(signal, np.array(lost), how))  # type: ignore[arg-type]
+            audio = through_line(frames_lost(signal, np.array(lost), how))
             yield Point(f"one frame {how}", f"in {on_ms} ms", audio, presses, "sweep")
             flags = np.zeros(-(-signal.size // 160), dtype=bool)
             flags[lost] = True

@@ -5,10 +5,10 @@ Left out: the recordings (dtmf_battery.py) and what is printed (bench_dtmf.py).
 
 from dataclasses import dataclass
 
-import dtmf_peer
 import numpy as np
-from dtmf_points import Point
 
+from benchmarks import dtmf_peer
+from benchmarks.dtmf_points import Point
 from media.dtmf import DtmfBank, DtmfDigit, DtmfOnset
 
 TICK = 160

@@ -10,7 +10,7 @@ from math import gcd
 from pathlib import Path
 
 import numpy as np
-import soundfile  # type: ignore[import-untyped]  # decodes Ogg, Opus, GSM and WAV alike
+import soundfile
 from scipy.signal import resample_poly
 
 from media.dtmf.testing import Signal, amplitude_of
@@ -101,4 +101,5 @@ def levelled(audio: Pcm16, level_dbm0: float = -15.0) -> Signal:
     blocks = np.sqrt(np.mean(samples[: samples.size // 400 * 400].reshape(-1, 400) ** 2, axis=1))
     active = blocks[blocks > 0.1 * np.percentile(blocks, 95)]
     gain = amplitude_of(level_dbm0) / np.sqrt(2) / max(float(np.sqrt(np.mean(active**2))), 1.0)
-    return samples * gain
+    levelled: npt.NDArray[np.float64] = samples * gain
+    return levelled

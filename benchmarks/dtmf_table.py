@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from dtmf_judge import Score
-from dtmf_points import Point
+from benchmarks.dtmf_judge import Score
+from benchmarks.dtmf_points import Point
 
 Reading: TypeAlias = Sequence[tuple[float, Score]]
 """A family's points as (place on the sweep, score), ascending."""

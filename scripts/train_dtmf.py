@@ -21,12 +21,11 @@ from scipy.optimize import minimize
 from scipy.signal import resample_poly
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+sys.path.insert(0, str(ROOT))
 
-import dtmf_speech  # noqa: E402  # found by the path set above
-from dtmf_battery import battery  # noqa: E402
-from dtmf_points import Point  # noqa: E402
-
+from benchmarks import dtmf_speech  # noqa: E402  # found by the path set above
+from benchmarks.dtmf_battery import battery  # noqa: E402
+from benchmarks.dtmf_points import Point  # noqa: E402
 from media.dtmf import KEYS, DtmfBank, Limits  # noqa: E402
 from media.dtmf import bank as bank_module  # noqa: E402
 from media.dtmf.decide import MAX_DEVIATION, N_FEATURES, Candidates, Verdict, examine  # noqa: E402
@@ -75,13 +74,13 @@ class Collector(DtmfBank):
             legs_now.append(legs)
             plain_examine(legs, *rest)  # type: ignore[arg-type]  # passed on as they came
 
-        self._examine = examined  # type: ignore[method-assign]  # watched for the length of this run
-        bank_module.examine = watched
+        setattr(self, "_examine", examined)  # noqa: B010  # watched for the length of this run
+        setattr(bank_module, "examine", watched)  # noqa: B010
         try:
             for begin in range(0, audio.shape[1], TICK * 50):
                 self.listen(audio[:, begin : begin + TICK * 50])
         finally:
-            bank_module.examine = examine
+            setattr(bank_module, "examine", examine)  # noqa: B010
 
 
 def negatives(audio: Pcm16, n_legs: int = 1024) -> Matrix:
@@ -248,13 +247,15 @@ def train(looks: dict[str, Matrix], seed: int, target: Path) -> None:
     centre, scale = keys.mean(axis=0), 1 / keys.std(axis=0)
 
     def standard(rows: Matrix) -> Matrix:
-        return np.clip((rows - centre) * scale, -MAX_DEVIATION, MAX_DEVIATION)
+        standardised: Matrix = np.clip((rows - centre) * scale, -MAX_DEVIATION, MAX_DEVIATION)
+        return standardised
 
     labels = np.concatenate([np.ones(keys.shape[0]), np.zeros(others.shape[0])])
     hidden, biases, output = fit_network(standard(np.concatenate([keys, others])), labels, seed)
 
     def score_of(rows: Matrix) -> Matrix:
-        return np.tanh(standard(rows) @ hidden + biases) @ output[:-1] + output[-1]
+        score: Matrix = np.tanh(standard(rows) @ hidden + biases) @ output[:-1] + output[-1]
+        return score
 
     least = float(np.percentile(score_of(keys), 100 * MISSED_LOOKS))
     output[-1] -= least
