@@ -235,7 +235,11 @@ class Application:
                 self._idle.callback(None)
             return record
 
-        return runner.start().addCallback(finished)
+        try:
+            return runner.start().addCallback(finished)
+        except Exception:
+            self._runners.discard(runner)
+            raise
 
     def stop_calls(self) -> None:
         """End every call as callStop would; their records follow."""
@@ -268,7 +272,7 @@ def run(task: Callable[[AppReactor], "Deferred[int]"], interrupted: Callable[[],
 
     Args:
         task: started when the reactor runs; its Deferred fires with the exit status.
-        interrupted: called on the first SIGINT or SIGTERM; a second one ends the process at once.
+        interrupted: called on the first SIGINT, SIGTERM or SIGHUP; a second one ends the process at once.
 
     Raises:
         Exception: whatever the task failed with.
@@ -281,13 +285,17 @@ def run(task: Callable[[AppReactor], "Deferred[int]"], interrupted: Callable[[],
         reactor.stop()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in heeded:
+            signal.signal(number, signal.SIG_DFL)
         reactor.callFromThread(interrupted)
 
+    heeded = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup means it
+        heeded.append(signal.SIGHUP)
+
     def begin() -> None:
-        signal.signal(signal.SIGINT, on_signal)
-        signal.signal(signal.SIGTERM, on_signal)
+        for number in heeded:
+            signal.signal(number, on_signal)
         maybeDeferred(task, reactor).addBoth(done)
 
     reactor.callWhenRunning(begin)

@@ -8,11 +8,13 @@ Everything runs on the reactor's thread; a step and the commands it ordered are 
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import inf
 
 from twisted.internet.defer import Deferred
 
 from ivrcore.cdr import CallRecord, Entry, RecordingRecord, fold
 from ivrcore.clock import FlowClock
+from ivrcore.codes import StateCode
 from ivrcore.collection import Collection
 from ivrcore.commands import (
     CancelTimer,
@@ -34,6 +36,7 @@ from ivrcore.commands import (
     StartTimer,
     Stop,
     StopCollecting,
+    Verdict,
 )
 from ivrcore.events import (
     CaptureFailed,
@@ -58,6 +61,7 @@ from ivrcore.flow import Flow
 from ivrcore.recorder import Recorder
 from media.collect import Rules
 from media.errors import MediaError
+from media.recording import MIN_TALK_MS
 from sip import cause as sip_cause
 from sip import events as sip_events
 from sip.bridge import Bridge
@@ -70,6 +74,8 @@ log = logging.getLogger("ivrcore.call")
 
 UNDERNEATH_DB = -15.0
 """How loud the other party stays underneath the last-minute warning."""
+
+_Q850_TEMPORARY_FAILURE = 41
 
 
 class CallRunner:
@@ -93,7 +99,7 @@ class CallRunner:
             flow: decides; fresh, for this call alone.
             sounds: one for everything the flow can have played.
             recorder: needed when the flow records.
-            observe: told of every entry of the history as it is made.
+            observe: told of every entry of the history as it is made; once it raises, told no more.
         """
         self._session = session
         self._flow = flow
@@ -104,6 +110,8 @@ class CallRunner:
         self._recorder = recorder
         self._observe = observe
         self._started = False
+        self._broken = False
+        self._closing = False
         self._legs: dict[Party, Leg] = {}
         self._bridge: Bridge | None = None
         self._timers: dict[Timer, DelayedCall] = {}
@@ -114,9 +122,17 @@ class CallRunner:
         self.history: list[Entry] = []
 
     def start(self) -> "Deferred[CallRecord]":
-        """Begin the call; fires with its record, and never fails."""
+        """Begin the call; fires with its record, and never fails.
+
+        Raises:
+            Exception: the first leg could not be dialled at all; nothing of the call is left.
+        """
         self._started = True
-        self._carry_out(self._flow.start())
+        try:
+            self._carry_out(self._flow.start())
+        except Exception:
+            self._break_off()
+            raise
         return self._done
 
     def stop(self) -> None:
@@ -126,15 +142,39 @@ class CallRunner:
     # -- the loop -----------------------------------------------------------------------------------------
 
     def _take(self, event: Event, at_s: float | None = None) -> None:
-        if not self._started:
+        if not self._started or self._broken:
             return
-        self._note(event, at_s)
-        self._carry_out(self._flow.step(event))
+        try:
+            self._note(event, at_s)
+            self._carry_out(self._flow.step(event))
+        except Exception:
+            log.exception("%s: the call is broken off", self._session)
+            self._break_off()
+
+    def _break_off(self) -> None:
+        """A bug of ours, or of the stack: rather no call than one that nobody steers any more."""
+        if self._closing:
+            return
+        self._broken = True
+        for party, leg in self._legs.items():
+            try:
+                leg.hang_up(sip_cause.HangupCause(_Q850_TEMPORARY_FAILURE))
+            except Exception:
+                log.exception("%s: %s cannot be hung up", self._session, party.value)
+        opened_s = next((entry.at_s for entry in self.history if isinstance(entry.what, OpenBridge)), inf)
+        keep = self._clock.monotonic() - opened_s >= MIN_TALK_MS / 1000
+        self._end_recording(keep=keep, reason="the call was broken off before 3.000 s of talk")
+        self._note(CloseCall(Verdict(StateCode.INTERNAL_ERROR)))
+        self._close()
 
     def _note(self, what: Event | Command, at_s: float | None = None) -> None:
         entry = Entry(self._clock.monotonic() if at_s is None else at_s, what)
         self.history.append(entry)
-        self._observe(entry)
+        try:
+            self._observe(entry)
+        except Exception:  # whoever watches: the call goes on without
+            log.exception("%s: the observer failed", self._session)
+            self._observe = lambda _entry: None
 
     def _carry_out(self, commands: tuple[Command, ...]) -> None:
         for command in commands:
@@ -272,6 +312,7 @@ class CallRunner:
             self._recording = self._recorder.end(keep=keep, reason=reason)
 
     def _close(self) -> None:
+        self._closing = True
         for timer in tuple(self._timers):
             self._cancel(timer)
         for party in tuple(self._collections):
