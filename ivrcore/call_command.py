@@ -1,6 +1,7 @@
 """One call with a live timeline on the terminal: what `ivrcore call`, `notify` and `verify` share."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from twisted.internet.defer import Deferred
 from ivrcore.app import Application, AppReactor, Settings, run
 from ivrcore.cdr import CallRecord, Entry, RecordingRecord
 from ivrcore.request import RequestError
+from ivrcore.terminal import lasting, put
 from ivrcore.timeline import describe, explain_failure
 from sip.endpoint import EndpointSettings
 from sip.trunk import Trunk
@@ -42,7 +44,7 @@ Begin: TypeAlias = "Callable[[Application, Callable[[Entry], None]], Deferred[Ca
 
 
 def run_session(options: SessionOptions, begin: Begin) -> int:
-    """Make one call; 0 when it brought what was ordered, 1 when not.
+    """Make one call; 0 when it brought what was ordered, 1 when not, 2 when its record could not be printed.
 
     Raises:
         RequestError, SipError, MediaError: the options cannot work; nothing was called.
@@ -70,7 +72,7 @@ def run_session(options: SessionOptions, begin: Begin) -> int:
         clock_scale=options.clock_scale,
     )
     # Plain lines for scripts to read: numbers and paths may look like markup, and no line is folded.
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = Console(file=lasting(sys.stderr), highlight=False, markup=False, emoji=False, soft_wrap=True)
     box: list[Application] = []
 
     def task(reactor: AppReactor) -> "Deferred[int]":
@@ -92,14 +94,15 @@ def run_session(options: SessionOptions, begin: Begin) -> int:
         return calling.addCallback(lambda record: application.close().addCallback(lambda _: report(record)))
 
     def report(record: CallRecord) -> int:
-        if options.as_json:
-            print(json.dumps(record.as_json(), ensure_ascii=False, indent=2))  # noqa: T201
+        lost = put(json.dumps(record.as_json(), ensure_ascii=False, indent=2)) if options.as_json else ""
         if record.recording is not None:
             console.print(f"recording: {_outcome(record.recording)}")
         if not record.carried_out:
             console.print(f"ivrcore: call failed: {explain_failure(record)}")
-            return 1
-        return 0
+        if lost:
+            console.print(f"ivrcore: the record could not be written to standard output: {lost}")
+            return 2
+        return 0 if record.carried_out else 1
 
     return run(task, lambda: box[0].stop_calls() if box else None)
 

@@ -27,6 +27,7 @@ from ivrcore.demo.phone import Phone
 from ivrcore.demo.picture import Track, draw
 from ivrcore.demo.scenario import CLOCK_SCALE, TALK_S, make_talk, phone_a, phone_b, request
 from ivrcore.sounds import PromptFiles, sounds_for
+from ivrcore.terminal import lasting
 from ivrcore.timeline import describe
 from media.fingerprint import Heard, KnownSignal, identify
 from media.wav import read_pcm
@@ -42,7 +43,7 @@ def run_demo(out: Path, cache: Path, *, trace: bool = False) -> int:
     out.mkdir(parents=True, exist_ok=True)
     for old in ("summary.json", "timeline.png", "heard-a.wav", "heard-b.wav"):
         (out / old).unlink(missing_ok=True)
-    console = Console(highlight=False)
+    console = Console(file=lasting(sys.stdout), highlight=False)
     demo = _Demo(out.absolute(), cache.absolute(), console, trace)
     return run(demo.run, lambda: sys.exit("interrupted"))
 
