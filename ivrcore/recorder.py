@@ -6,6 +6,7 @@ and drops pjmedia's recorders.
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 
 from ivrcore.cdr import RecordingRecord
+from media.errors import MediaError
 from media.recording import (
     CapturePaths,
     CapturePlan,
@@ -26,6 +28,10 @@ from media.recording import (
 from sip.leg import Leg
 
 Result = TypeVar("Result")
+
+MISSING_S = 1.0
+"""A capture that is so much shorter than its talk was cut: by a full disk, which pjmedia's recorder does not
+tell. What starting and closing a capture costs is a few ticks."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,11 @@ class Recorder:
         place: RecordingPlace,
         in_thread: "Callable[..., Deferred[object]]",
         utc: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._in_thread = in_thread
+        self._monotonic = monotonic
+        self._started_s: float | None = None
         self._plan = CapturePlan(
             session=session,
             directory=place.captures / session,
@@ -78,11 +87,13 @@ class Recorder:
         """
         assert self._paths is not None, "prepare() comes first"
         self._legs = (a, b)
+        self._started_s = self._monotonic()
         a.start_capture(self._paths.leg_a)
         b.start_capture(self._paths.leg_b)
 
     def end(self, *, keep: bool, reason: str = "") -> "Deferred[RecordingRecord]":
         """Stop the captures; make the file, or drop it for `reason`. Never fails: a failure is a reason."""
+        talk_s = 0.0 if self._started_s is None else self._monotonic() - self._started_s
         stopped = (
             succeed(None)
             if self._legs is None
@@ -90,7 +101,7 @@ class Recorder:
         )
 
         def settle(_: object) -> "Deferred[object]":
-            return self._in_thread(self._settle, keep, reason)
+            return self._in_thread(self._settle, keep, reason, talk_s)
 
         def failed(failure: object) -> RecordingRecord:
             text = str(getattr(failure, "value", failure))
@@ -98,11 +109,16 @@ class Recorder:
 
         return stopped.addCallback(settle).addErrback(failed)  # type: ignore[return-value]
 
-    def _settle(self, keep: bool, reason: str) -> RecordingRecord:
+    def _settle(self, keep: bool, reason: str, talk_s: float) -> RecordingRecord:
         # The flow has timed the talk: what the captures lack of it at a tick's edge is no reason to drop it.
         result = finish(replace(self._plan, min_ms=0)) if keep else discard(self._plan, reason)
-        forget(self._plan.directory)
-        return record_of(result)
+        with suppress(MediaError):  # settled all the same; the next start tries again, and tells of it again
+            forget(self._plan.directory)
+        record = record_of(result)
+        if record.path is not None and record.duration_s < talk_s - MISSING_S:
+            cut = f"captured {record.duration_s:.3f} s of a talk of {talk_s:.3f} s"
+            record = replace(record, reason="; ".join(filter(None, (record.reason, cut))))
+        return record
 
 
 def record_of(result: RecordingResult) -> RecordingRecord:
