@@ -10,6 +10,7 @@ from math import gcd
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 from scipy.signal import resample_poly
 
