@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup demo test check unit e2e clean
+.PHONY: help setup demo test check unit e2e slow clean
 
 help:
 	@echo "make demo    one whole callback between two softphones, judged by what each party heard"
@@ -10,6 +10,7 @@ help:
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make unit    unit and property tests only"
 	@echo "make e2e     end-to-end tests only"
+	@echo "make slow    what takes longer than a coffee: DTMF batteries, talk-off on recorded speech"
 	@echo "make clean   remove what the above made"
 
 setup:
@@ -25,10 +26,17 @@ check: setup
 	.venv/bin/lint-imports --no-cache
 
 unit: setup
-	$(PYTEST) tests/unit tests/property -n 2 -q
+	$(PYTEST) tests/unit tests/property -n 2 -q -m "not slow"
 
+# Two at a time where a test's phones are its own; the others pace themselves.
 e2e: setup
-	$(PYTEST) tests/e2e -q
+	$(PYTEST) tests/e2e/loopback -n 2 -q
+	$(PYTEST) tests/e2e/callback tests/e2e/test_demo.py -q
+	$(PYTEST) tests/e2e/asterisk tests/e2e/foreign -q
+
+# Hours of speech and whole batteries: for those who change the detector.
+slow: setup
+	$(PYTEST) tests -q -m slow
 
 test: check unit e2e
 
