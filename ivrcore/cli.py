@@ -261,6 +261,24 @@ def verify(
 
 
 @app.command()
+def dtmf(
+    file: Annotated[Path, typer.Argument(help="Any common audio file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list with the times in seconds.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the keys over their spectrum, into this PNG.")
+    ] = None,
+) -> None:
+    """Print the DTMF keys of a recording, with their times."""
+    from ivrcore.dtmf_command import run_dtmf
+
+    try:
+        status = run_dtmf(file, as_json=as_json, plot=plot)
+    except MediaError as error:
+        refuse(str(error))
+    raise typer.Exit(status)
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("build/demo"),
     cache: Annotated[Path, typer.Option(help="Rendered prompts are kept here.")] = Path("build/cache"),
