@@ -23,13 +23,13 @@ from twisted.python.threadpool import ThreadPool
 from ivrcore.captures import CaptureRoom, finish_interrupted
 from ivrcore.cdr import CallRecord, Entry, RecordingRecord
 from ivrcore.clock import FlowClock
+from ivrcore.contents import ContentSource
 from ivrcore.events import Playable
 from ivrcore.flow import Flow, callback_flow, notification_flow, verification_flow
 from ivrcore.recorder import Recorder, RecordingPlace, record_of
 from ivrcore.request import CallbackRequest, NotificationRequest, RequestError, VerificationRequest
 from ivrcore.runner import CallRunner
 from ivrcore.sounds import (
-    ContentSource,
     PromptFiles,
     ToneFiles,
     sounds_for,

@@ -12,8 +12,8 @@ from pathlib import Path
 import typer
 from typer.core import TyperCommand
 
+from ivrcore.contents import ContentSource, Text
 from ivrcore.request import NotificationElement, RequestError
-from ivrcore.sounds import ContentSource, Text
 
 ANY = "any"
 """For --replay-on: whatever is pressed."""

@@ -5,10 +5,10 @@ speech engine or a complaint about a format.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
+from ivrcore.contents import ContentSource, Text
 from ivrcore.events import Content, Playable, Prompt, Spoken
 from ivrcore.request import CallbackRequest, CalleeMedia, VerificationRequest
 from ivrcore.spoken_code import SpokenCode
@@ -16,7 +16,7 @@ from media.errors import MediaFileError, MediaFormatError
 from media.prompt import BuiltinPrompt, builtin
 from media.rendered import content_key, rendered_once
 from media.speech.cache import SpeechCache
-from media.speech.voice import ENGLISH, MANDARIN, SpeechEngine, Voice
+from media.speech.voice import SpeechEngine
 from media.tone import render, ringback
 from media.wav import validate, write_alaw
 from sip.leg import Sound
@@ -74,24 +74,6 @@ def sounds_for(
     if request.callee_media is CalleeMedia.ALL:
         sounds[Prompt.RINGBACK] = Sound(_ringback(ringback_country, cache_dir), loop=True)
     return sounds
-
-
-@dataclass(frozen=True)
-class Text:
-    """A text that is spoken. It may hold a password, so no repr shows it."""
-
-    text: str = field(repr=False)
-
-    @property
-    def voice(self) -> Voice:
-        """Mandarin reads English badly (FAQ 8.8): Latin letters without a Chinese character are English."""
-        chinese = any("\u4e00" <= character <= "\u9fff" for character in self.text)
-        latin = any(character.isascii() and character.isalpha() for character in self.text)
-        return ENGLISH if latin and not chinese else MANDARIN
-
-
-ContentSource: TypeAlias = Path | Text
-"""What an element of a notification plays: the one or the other (FAQ 6.4)."""
 
 
 def sounds_for_notification(

@@ -10,6 +10,7 @@ from ivrcore import call_command
 from ivrcore.call_command import Begin, SessionOptions
 from ivrcore.cli import app
 from ivrcore.cli_elements import parse
+from ivrcore.contents import ContentSource, Text
 from ivrcore.request import (
     Language,
     NotificationElement,
@@ -17,7 +18,7 @@ from ivrcore.request import (
     RequestError,
     VerificationRequest,
 )
-from ivrcore.sounds import ContentSource, Text, ToneFiles
+from ivrcore.sounds import ToneFiles
 
 MENU, THANKS = Path("menu.wav"), Path("thanks.wav")
 

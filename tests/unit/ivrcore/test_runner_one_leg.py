@@ -8,8 +8,8 @@ import pytest
 
 from ivrcore.clock import FlowClock
 from ivrcore.collection import Collection
-from ivrcore.commands import Verdict
-from ivrcore.events import Content, Party, Playable, Spoken
+from ivrcore.commands import CloseCall, Collect, Command, Dial, Verdict
+from ivrcore.events import Content, Event, Party, Playable, Spoken
 from ivrcore.flow import Called, callback_flow, notification_flow, verification_flow
 from ivrcore.request import (
     CallbackRequest,
@@ -218,6 +218,25 @@ def test_collection_given_up_tells_nothing() -> None:
     reactor.advance(60.0)
     assert told == []
     assert reactor.pending() == 0
+
+
+class Careless:
+    """A flow that forgets its collection."""
+
+    parties = {Party.A: Called("8001", "8100")}  # noqa: RUF012  # the protocol asks for no more
+
+    def start(self) -> tuple[Command, ...]:
+        return Dial(Party.A), Collect(Party.A, 4)
+
+    def step(self, event: Event) -> tuple[Command, ...]:  # noqa: ARG002
+        return (CloseCall(Verdict(0)),)
+
+
+def test_no_collection_outlives_its_call_whatever_the_flow_forgets() -> None:
+    stage = Stage(Careless(), {})
+    assert stage.reactor.pending() == 1
+    stage.leg.emit_hung_up()
+    assert stage.reactor.pending() == 0
 
 
 # ---- a verification

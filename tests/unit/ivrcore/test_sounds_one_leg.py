@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from ivrcore import spoken_code
+from ivrcore.contents import Text
 from ivrcore.events import Content, Spoken
 from ivrcore.request import VerificationRequest
-from ivrcore.sounds import Text, ToneFiles, sounds_for_notification, sounds_for_verification
+from ivrcore.sounds import ToneFiles, sounds_for_notification, sounds_for_verification
 from media.errors import MediaFileError, MediaFormatError, SpeechError
 from media.speech.testing import HumEngine
 from media.speech.voice import ENGLISH, MANDARIN, Voice
