@@ -23,6 +23,7 @@ from tests.e2e.loopback.parties import Phone, Report
 
 LANES = 2
 LOOK_AHEAD = 4
+START_DEADLINE_S = 60.0
 
 QUICK_A = Script(ring_after_s=0.05, answer_after_s=0.2, talk=TALK_A)
 QUICK_B = Script(ring_after_s=0.1, answer_after_s=0.4, talk=TALK_B, hang_up_after_s=1.5)
@@ -119,6 +120,11 @@ class Line(Phone):
 
     def __init__(self, cache_dir: Path) -> None:
         super().__init__(cache_dir, Script())
+        self.dialled = ""
+
+    def start(self) -> None:
+        """Wait until it can be called; the interpreter takes its time on a loaded machine."""
+        self.wait("ready", deadline_s=START_DEADLINE_S)
         self.dialled = self.uri
 
     def load(self, script: Script) -> None:
@@ -187,7 +193,9 @@ class Stage:
 
     def _new_lane(self) -> tuple[Line, Line]:
         lines = Line(self._folder / "cache"), Line(self._folder / "cache")
-        self._lines += lines
+        self._lines += lines  # before they are ready: whatever happens, they are ended
+        for line in lines:
+            line.start()
         return lines
 
     def _call(self, folder: Path, lines: tuple[Line, Line], scenario: Scenario) -> FinishedCall:
