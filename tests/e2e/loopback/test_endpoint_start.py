@@ -1,6 +1,9 @@
 """Starting and stopping an endpoint: what it refuses, in one clear line, and that nothing of it stays."""
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,6 +37,25 @@ def test_chosen_port_is_the_one_it_listens_on(new_core: NewCore) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     assert new_core(sip_port=port).address == f"127.0.0.1:{port}"
+
+
+def test_only_audio_threads_have_real_time_priority(new_core: NewCore) -> None:
+    core = new_core()
+    core.wait("ready")
+    policies = {
+        (task / "comm").read_text().strip(): os.sched_getscheduler(int(task.name))
+        for task in Path(f"/proc/{core.process.pid}/task").iterdir()
+    }
+    # pjsua's worker calls back into Python, and spins while the reactor's thread has what it wants.
+    assert policies["pjsua_0"] == os.SCHED_OTHER
+    real_time = {name for name, policy in policies.items() if policy == os.SCHED_RR}
+    assert real_time == ({"media", "clock"} if may_be_real_time() else set())
+
+
+def may_be_real_time() -> bool:
+    """Whether this user may ask for it; tried in a child process, which is gone afterwards."""
+    script = "import os; os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))"
+    return subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 0
 
 
 def test_busy_port_is_refused_by_name(new_core: NewCore) -> None:
