@@ -192,6 +192,7 @@ class Batch:
         (self._calls / f"{lines['A'].number}.log").write_text(
             f"{cell.id}\n{finished.stderr}{finished.stdout}"
         )
+        assert finished.status in (0, 1), finished.stderr
         answered = [party for party in "AB" if f"  {party} answered" in finished.stderr]
         heard = {party: self._heard(lines[party]) for party in answered}
         return Evidence(cell, finished, heard, self)
