@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from media.wav import read_info, read_pcm, violations
+from tests.e2e.callback.starvation import STARVED_S, StarvationWatch
 
 pytestmark = pytest.mark.e2e
 
@@ -17,23 +18,35 @@ DEADLINE_S = 180.0
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """One run of it, and where its results are."""
-    folder = tmp_path_factory.mktemp("demo")
-    out = folder / "out"
-    run = subprocess.run(
-        [sys.executable, "-m", "ivrcore", "demo", "--out", str(out), "--cache", str(folder / "cache")],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=DEADLINE_S,
-        check=False,
-    )
-    return run, out
-
-
 Demo = tuple[subprocess.CompletedProcess[str], Path]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """One run of it, and where its results are; a starved one that fails is run again, at most twice."""
+    for _ in range(3):
+        folder = tmp_path_factory.mktemp("demo")
+        run, starved_s = _run_demo(folder)
+        if run.returncode == 0 or starved_s < STARVED_S:
+            break
+    return run, folder / "out"
+
+
+def _run_demo(folder: Path) -> tuple[subprocess.CompletedProcess[str], float]:
+    command = [sys.executable, "-m", "ivrcore", "demo", "--out", str(folder / "out")]
+    command += ["--cache", str(folder / "cache")]
+    with (
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        ) as process,
+        StarvationWatch([process.pid]) as watch,
+    ):
+        try:
+            stdout, stderr = process.communicate(timeout=DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr), watch.longest_s
 
 
 def summary(demo: Demo) -> dict[str, Any]:

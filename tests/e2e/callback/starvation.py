@@ -18,7 +18,7 @@ STARVED_S = 0.03
 
 
 class StarvationWatch:
-    """Looks at processes while it is entered."""
+    """Looks at processes and their children while it is entered."""
 
     def __init__(self, pids: Sequence[int]) -> None:
         self._pids = pids
@@ -47,8 +47,14 @@ class StarvationWatch:
 
     def _waited_s(self) -> dict[Path, float]:
         waited_s = {}
-        for pid in self._pids:
+        for pid in (*self._pids, *(child for parent in self._pids for child in _children(parent))):
             for task in Path(f"/proc/{pid}/task").glob("*"):
                 with suppress(OSError):  # it ended; and where the kernel does not count, nobody starves
                     waited_s[task] = int((task / "schedstat").read_text().split()[1]) / 1e9
         return waited_s
+
+
+def _children(pid: int) -> list[int]:
+    with suppress(OSError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
