@@ -4,6 +4,7 @@ Most of a call is waiting. So a test names its meeting in a mark, and while one 
 the session are already on the wire. A meeting that takes long is begun first, in a lane of its own.
 """
 
+import itertools
 import json
 import threading
 import time
@@ -23,16 +24,16 @@ from tests.e2e.callback.core import Core, Finished, Record
 from tests.e2e.callback.ear import Ear
 from tests.e2e.callback.sounds import EARLY_MEDIA_B, TALK_A, TALK_B, Sounds
 from tests.e2e.callback.stage import Line, Telephone
+from tests.e2e.callback.starvation import StarvationWatch
 from tests.e2e.foreign.rtp_party import RtpParty, write_heard
 from tests.e2e.foreign.sipp import MESSAGE_LOG, Played, Sipp
-from tests.e2e.loopback.parties import Phone
 from tests.e2e.loopback.wirephone import RtpPacket
 
 LANES = 2
 LONG_LANES = 2
 LOOK_AHEAD = 4
-START_S, CALL_S, LONG_CALL_S = 30.0, 20.0, 90.0
-"""Nothing takes as long: the start of a telephone, a call."""
+CALL_S, LONG_CALL_S = 20.0, 90.0
+"""No call of these tests takes as long."""
 
 STUMBLES_S = 0.4
 """What may be missing of a talk on a busy machine: late packets, a stretch too short to be known again."""
@@ -76,6 +77,8 @@ class Met:
     phone: Telephone
     packets: tuple[tuple[RtpPacket, ...], tuple[RtpPacket, ...]]
     """What arrived at each of SIPp's two RTP ports."""
+    starved_s: float
+    """The longest that one of the processes waited for a CPU, see tests/e2e/callback/starvation.py."""
     folder: Path
     sounds: Sounds = field(repr=False)
 
@@ -124,13 +127,6 @@ class Met:
         return Ear.of(path, began_s, self.sounds.known)
 
 
-class SlowLine(Line):
-    """A line that may take its time to start, so that whoever made it can end it even if it never does."""
-
-    def __init__(self, cache_dir: Path) -> None:
-        Phone.__init__(self, cache_dir, Script())  # Line's own would wait
-
-
 class Lanes:
     """Two lanes of one softphone each, and one for what takes long."""
 
@@ -142,13 +138,20 @@ class Lanes:
         self._futures: dict[Meeting, Future[Met]] = {}
         self._free: SimpleQueue[Line] = SimpleQueue()
         self._lines: list[Line] = []
+        self._numbers = itertools.count()
         self._starting = threading.Lock()
 
     def prepare(self, meeting: Meeting) -> None:
         """Make the call as soon as there is a free lane; once, however many tests judge it."""
         if meeting not in self._futures:
             pool = self._long_pool if meeting.long else self._pool
-            self._futures[meeting] = pool.submit(self._make, len(self._futures), meeting)
+            self._futures[meeting] = pool.submit(self._make, next(self._numbers), meeting)
+
+    def again(self, meeting: Meeting) -> Met:
+        """Make the call once more and judge that one from now on."""
+        del self._futures[meeting]
+        self.prepare(meeting)
+        return self.result(meeting)
 
     def result(self, meeting: Meeting) -> Met:
         """The call, once it is over.
@@ -183,9 +186,9 @@ class Lanes:
 
     def _new_line(self) -> Line:
         with self._starting:  # one after the other: four at once are slow on a small machine
-            line = SlowLine(self._folder / "cache")
+            line = Line(self._folder / "cache")
             self._lines.append(line)
-            line.dialled = f"sip:100@{line.wait('ready', deadline_s=START_S)['address']}"
+            line.start()
         return line
 
     def _call(self, folder: Path, line: Line, meeting: Meeting) -> Met:
@@ -204,8 +207,10 @@ class Lanes:
             sipp = stack.enter_context(Sipp(meeting.sipp, folder, *meeting.sipp_options, **keys))
             called = (sipp.uri, line.dialled) if meeting.sipp_is_a else (line.dialled, sipp.uri)
             core = stack.enter_context(Core(*called, "--json", "--data", str(folder / "data"), *options))
+            watch = StarvationWatch([core.process.pid, line.process.pid, sipp.pid, rtp.pid])
             try:
-                finished = core.finish(deadline_s=LONG_CALL_S if meeting.long else CALL_S)
+                with watch:
+                    finished = core.finish(deadline_s=LONG_CALL_S if meeting.long else CALL_S)
             except AssertionError as error:
                 played = sipp.finish()
                 raise AssertionError(f"{error}\n{played.complaints}\n{played.story()}") from error
@@ -214,4 +219,4 @@ class Lanes:
         (folder / "core.log").write_text(finished.stderr + finished.stdout)
         telephone = line.collect(recording)
         (folder / "phone.json").write_text(json.dumps(telephone.reports, indent=1))
-        return Met(finished, played, telephone, packets, folder, self.sounds)
+        return Met(finished, played, telephone, packets, watch.longest_s, folder, self.sounds)

@@ -62,6 +62,11 @@ class RtpParty:
     ) -> None:
         self._end()
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
     def packets(self) -> tuple[tuple[RtpPacket, ...], tuple[RtpPacket, ...]]:
         """End it; what came to each port, in order of arrival."""
         self._end()

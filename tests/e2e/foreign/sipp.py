@@ -108,6 +108,11 @@ class Sipp:
         self._process.wait()
 
     @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
+    @property
     def uri(self) -> str:
         """What to dial."""
         return f"sip:sipp@127.0.0.1:{self.port}"
