@@ -26,7 +26,7 @@ from tests.e2e.callback.ear import Ear
 from tests.e2e.callback.sounds import HINT, PRE_VOICE, RINGBACK, WAIT_VOICE, WARNING, Sounds
 
 LANES = 6
-"""Callbacks at once. Measured on two cores: see the README of docker/asterisk."""
+"""Callbacks at once."""
 
 _LINE = re.compile(r"^ *(\d+\.\d{3}) s  (.*?)(?:, \w+ ready for the answer)?$")
 _STEM = re.compile(r'Set\("(PJSIP/\S+)", "stem=\S+/(\d{9})-([^-]+)-')

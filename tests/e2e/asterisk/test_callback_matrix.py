@@ -6,6 +6,7 @@ judged, verdicts.py judges one, timings.py the promises on time over all of them
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from tests.e2e.asterisk.batch import LANES, Batch, Evidence
@@ -14,6 +15,7 @@ from tests.e2e.asterisk.rules import Expectation, expect
 from tests.e2e.asterisk.testbed_client import Testbed
 from tests.e2e.asterisk.timings import PROMISES, Promise, measure
 from tests.e2e.asterisk.verdicts import (
+    SHORTEST_S,
     check_heard,
     check_history,
     check_keys,
@@ -37,6 +39,7 @@ class Summary:
         self.judged: Counter[str] = Counter()
         self.exact: Counter[bool] = Counter()
         self.slips = 0
+        self.delays_ms: list[float] = []
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The hook."""
@@ -45,6 +48,9 @@ class Summary:
         for group, judged in self.judged.items():
             tell(f"{group}: {self.good[group]} of {judged} cells as the rules say")
         tell(f"prompts at the ear sample for sample: {self.exact[True]} of {self.exact.total()}")
+        if self.delays_ms:
+            p50, p95, most = (float(np.percentile(self.delays_ms, percent)) for percent in (50, 95, 100))
+            tell(f"mouth to ear across the bridge: p50 {p50:.0f} ms, p95 {p95:.0f} ms, max {most:.0f} ms")
         tell(f"jumps of the jitter buffer in all talks: {self.slips}")
         tell(f"all calls: {self._batch.took_s:.0f} s, {LANES} at once")
         if self._batch.on_wire:
@@ -92,6 +98,8 @@ def judge_ear(evidence: Evidence, expected: Expectation, party: str, summary: Su
         # The last-minute warning has the talk underneath.
         if span.sound in (PRE_VOICE, HINT) and span.length_s <= end_s - begin_s + 1e-6:
             summary.exact[is_exact(heard, span)] += 1
+        if span.spoken_since and end_s - begin_s >= SHORTEST_S:
+            summary.delays_ms.append(1000.0 * heard.delay_s(span))
     summary.slips += sum(len(one.slips) for one in heard.ear.stretches)
 
 

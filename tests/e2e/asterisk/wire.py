@@ -108,11 +108,6 @@ class Leg:
                 return message
         return None
 
-    def statuses(self) -> list[int]:
-        """Of the responses to the INVITE, each once, in order."""
-        found = [m.status for m in self.messages if m.status and m.header("CSeq").endswith("INVITE")]
-        return list(dict.fromkeys(found))
-
     def sent_after(self, at_s: float, codes: bytes) -> float | None:
         """When the first packet with these A-law codes left after a moment; None if none did."""
         for sent_s, payload_type, payload in self.sent[bisect_left(self.sent, (at_s,)) :]:
