@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from media.dtmf.testing import Key, dialled, through_line
+from media.dtmf import KEYS
+from media.dtmf.testing import Key, Signal, dialled, key_signal, noise, sine, talker, through_line
 from media.types import Pcm16
-from sip.inband import FRAME_SAMPLES, Channel, InBandListener
+from sip.inband import FRAME_SAMPLES, Channel, InBandListener, may_hold_a_key
 from sip.manual_reactor import ManualReactor
 
 TICK_S = 0.02
@@ -181,11 +182,125 @@ def test_frame_without_audio_counts_as_silence(room: Room) -> None:
     assert heard.keys == ["5", "5"]
 
 
-def test_one_turn_of_the_reactor_serves_all_legs_of_a_tick(room: Room) -> None:
-    channels = [room.listener.join(Heard()) for _ in range(4)]
-    for channel in channels:
-        channel.hear(bytes(2 * FRAME_SAMPLES))
+def ticks_until_handed_over(room: Room, *frames: bytes) -> int:
+    """How many ticks like this one pass before the reactor is told."""
+    channels = [room.listener.join(Heard()) for _ in frames]
+    for n_ticks in range(1, 100):
+        for channel, pcm in zip(channels, frames, strict=True):
+            channel.hear(pcm)
+        if room.reactor.pending():
+            return n_ticks
+        room.now_s += TICK_S
+    return 100
+
+
+SILENT_FRAME = bytes(2 * FRAME_SAMPLES)
+TONE_FRAME = dialling("5", lead_ms=0.0)[:FRAME_SAMPLES].tobytes()
+
+
+def test_tick_with_a_tone_is_handed_over_at_once_for_all_legs_together(room: Room) -> None:
+    assert ticks_until_handed_over(room, SILENT_FRAME, SILENT_FRAME, TONE_FRAME, SILENT_FRAME) == 1
     assert room.reactor.pending() == 1
+
+
+def test_silence_wakes_the_reactor_five_times_a_second(room: Room) -> None:
+    assert ticks_until_handed_over(room, SILENT_FRAME, SILENT_FRAME) == 10
+
+
+def test_three_ticks_behind_a_tone_are_handed_over_at_once(room: Room) -> None:
+    channel = room.listener.join(Heard())
+    at_once = []
+    for pcm in (TONE_FRAME, *[SILENT_FRAME] * 5):
+        channel.hear(pcm)
+        at_once.append(room.reactor.pending() > 0)
+        room.now_s += TICK_S
+        room.reactor.advance(TICK_S)
+    assert at_once == [True] * 4 + [False] * 2
+
+
+def test_end_of_a_tone_is_not_kept_waiting(room: Room) -> None:
+    heard = Heard()
+    channel = room.listener.join(heard)
+    room.play((channel, dialling("5", lead_ms=0.0)[: 20 * FRAME_SAMPLES]))
+    duration_ms, ended_s, at_s = heard.ended[0]
+    assert duration_ms == pytest.approx(50, abs=2)
+    assert at_s - JITTER_BUFFER_MS / 1000 - ended_s <= 0.06
+
+
+# -- the glance ---------------------------------------------------------------------------------------------
+
+
+def glance_share(signals: list[Signal]) -> float:
+    """How many of the whole ticks of these signals pass."""
+    passed = []
+    for signal in signals:
+        pcm = through_line(signal).tobytes()
+        size = 2 * FRAME_SAMPLES
+        passed += [may_hold_a_key([pcm[at : at + size]]) for at in range(0, len(pcm) - size + 1, size)]
+    return float(np.mean(passed))
+
+
+def whole_keys(**how: float) -> list[Signal]:
+    """Every key several times, 60 ms of nothing but its tones."""
+    rng = np.random.default_rng(7)
+    return [key_signal(Key(digit, on_ms=60.0, **how), rng) for digit in KEYS for _ in range(5)]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"low_offset": 0.018, "high_offset": -0.018},
+        {"low_offset": -0.015, "high_offset": -0.015, "extra_hz": -2.0},
+        {"twist_db": -8.0},
+        {"twist_db": 6.0},
+        {"low_dbm0": -42.0},
+        {"low_dbm0": 0.0},
+    ],
+    ids=str,
+)
+def test_glance_passes_every_key_a_standard_wants_taken(how: dict[str, float]) -> None:
+    assert glance_share(whole_keys(**how)) == 1.0
+
+
+def test_glance_passes_keys_over_noise_hum_and_dial_tone() -> None:
+    rng = np.random.default_rng(8)
+    noisy = [key + noise(key.size, -17.0, rng) for key in whole_keys()]
+    humming = [key + sine(50.0, key.size, -10.0) for key in whole_keys()]
+    dialling_on = [key + sine(350.0, key.size, -15.0) + sine(440.0, key.size, -15.0) for key in whole_keys()]
+    assert [glance_share(keys) for keys in (noisy, humming, dialling_on)] == [1.0, 1.0, 1.0]
+
+
+def test_glance_passes_little_else() -> None:
+    rng = np.random.default_rng(9)
+    assert glance_share([np.zeros(8000)]) == 0.0
+    assert glance_share([noise(80_000, -20.0, rng)]) < 0.01
+    assert glance_share([sine(frequency_hz, 8000, -10.0) for frequency_hz in (425.0, 1004.0)]) == 0.0
+    assert glance_share([talker(20.0, rng)]) < 0.15
+
+
+@pytest.mark.parametrize("pcm", [b"", b"\x00", bytes(2 * FRAME_SAMPLES - 2), TONE_FRAME * 2])
+def test_glance_passes_no_frame_of_another_size(pcm: bytes) -> None:
+    assert not may_hold_a_key([pcm])
+
+
+def test_glance_finds_a_key_among_other_legs() -> None:
+    assert may_hold_a_key([SILENT_FRAME, TONE_FRAME, b""])
+    assert not may_hold_a_key([SILENT_FRAME, b""])
+
+
+def test_key_that_the_glance_misses_is_told_within_200_ms_all_the_same(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sip.inband.may_hold_a_key", lambda _frames: False)
+    heard = Heard()
+    channel = room.listener.join(heard)
+    room.play((channel, dialling("159")), (room.listener.join(Heard()), np.zeros(8000, dtype=np.int16)))
+    assert heard.keys == list("159")
+    assert all(at_s - began_s <= 0.052 + 0.2 + JITTER_BUFFER_MS / 1000 for began_s, at_s in heard.began_s)
+
+
+# -- failures -----------------------------------------------------------------------------------------------
 
 
 def test_report_that_fails_is_logged_and_the_other_legs_are_still_told(
