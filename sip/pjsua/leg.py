@@ -80,6 +80,7 @@ class PjsuaLeg:
         self._given_up_with: HangupCause | None = None
         self._answered = False
         self._early_media = False
+        self._packets_seen = False
         self._players: dict[PlaybackId, Player] = {}
         self._cued: PlaybackId | None = None
         self._recorder: pj.AudioMediaRecorder | None = None
@@ -358,7 +359,9 @@ class PjsuaLeg:
             packets, answered = 0, False
         if answered:
             return
-        if packets > 0:
+        # Seen at two looks: the first packet of a talk may overtake the 200 that it belongs to.
+        seen_before, self._packets_seen = self._packets_seen, packets > 0
+        if packets > 0 and seen_before:
             self._early_media = True
             self.host.inbox.post(lambda at_s: self._tell_if_alive(LegEarlyMediaStarted(self._id, at_s)))
         else:

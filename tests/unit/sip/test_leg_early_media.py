@@ -70,7 +70,7 @@ def test_packets_before_the_answer_are_early_media(
     reactor.advance(3 * TICK_S)
     assert heard == []
     far_end.packets = 1
-    reactor.advance(TICK_S)
+    reactor.advance(2 * TICK_S)
     assert kinds(heard) == [LegEarlyMediaStarted]
     reactor.advance(3 * TICK_S)
     assert len(heard) == 1
@@ -82,6 +82,18 @@ def test_packets_of_a_call_that_answered_meanwhile_are_no_early_media(
     # On a busy machine the start of the stream and the answer are told in one turn, with packets already in.
     far_end.packets, far_end.state = 5, pj.PJSIP_INV_STATE_CONFIRMED
     leg.on_media(0.0)
+    leg.on_answered(0.0)
+    reactor.advance(3 * TICK_S)
+    assert kinds(heard) == [LegAnswered]
+
+
+def test_packets_that_overtake_the_answer_are_no_early_media(
+    leg: PjsuaLeg, reactor: ManualReactor, far_end: FarEnd, heard: list[LegEvent]
+) -> None:
+    leg.on_media(0.0)
+    far_end.packets = 1
+    reactor.advance(1.5 * TICK_S)
+    far_end.packets, far_end.state = 2, pj.PJSIP_INV_STATE_CONFIRMED
     leg.on_answered(0.0)
     reactor.advance(3 * TICK_S)
     assert kinds(heard) == [LegAnswered]
