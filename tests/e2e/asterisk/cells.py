@@ -89,9 +89,10 @@ def b_answers() -> Iterator[Cell]:
         yield Cell("B answers", f"ringing after preVoice, {media}", b=b, media=media, pre_voice=True)
         b = replace(B, progress="music", ring_s=1.2)
         yield Cell("B answers", f"music after preVoice, {media}", b=b, media=media, pre_voice=True)
-    for progress in ("trying", "ringing", "mute", "music"):
+    for progress in ("trying", "ringing", "mute", "tone", "music", "ringing+music", "mute+music"):
         b = replace(B, progress=progress, ring_s=1.2, stays_s=3.0)
-        yield Cell("B answers", f"{progress}, then the hint", b=b, record=True, hint=True)
+        name = f"{progress} between preVoice and hint"
+        yield Cell("B answers", name, b=b, pre_voice=True, record=True, hint=True)
 
 
 def b_does_not_answer() -> Iterator[Cell]:
@@ -146,8 +147,9 @@ REFUSALS: dict[str, Refusal] = {
 def a_answers() -> Iterator[Cell]:
     """What precedes A's answer changes nothing that A hears after it, preVoice from its first sample on."""
     for progress in ("trying", "ringing", "mute", "tone", "music", "ringing+music"):
-        a = Robot(progress, ring_s=1.0)
-        yield Cell("A answers", f"{progress}, then preVoice", a=a, pre_voice=True)
+        a, b = Robot(progress, ring_s=1.0), replace(B, stays_s=3.0)
+        name = f"{progress}, then preVoice and hint"
+        yield Cell("A answers", name, a=a, b=b, pre_voice=True, record=True, hint=True)
     for progress in ("ringing", "tone"):
         yield Cell(
             "A answers",
