@@ -1,6 +1,6 @@
 """pjsua2's Call object, reduced to a reporter.
 
-It belongs to no reference cycle that outlives the leg: the leg drops it when DISCONNECTED was
+It belongs to no reference cycle that outlives the leg: the leg gives it to EndedCalls when DISCONNECTED was
 delivered, on the owner's thread. Two acts happen inside the callback because a tick (20 ms) matters:
 
 - the stream is connected to the null device, so that its jitter buffer is emptied from the first packet.
@@ -154,6 +154,26 @@ class NativeCall(pj.Call):
         reports = self.reports
         if reports is not None:
             self._inbox.post(lambda at_s: deliver(reports, at_s))
+
+
+class EndedCalls:
+    """Calls whose end was reported, kept until nothing else has their number.
+
+    The destructor of pj.Call goes by number: it cuts whatever call has it off from its reports, and hangs it
+    up. The stack gives a number out anew as soon as a call is over, which may be before its end has come
+    through the reactor's queue. So an ended call is destroyed only while its number stands free.
+    """
+
+    def __init__(self) -> None:
+        self._calls: list[NativeCall] = []
+
+    def add(self, call: NativeCall) -> None:
+        """Keep a call; the caller drops it now."""
+        self._calls.append(call)
+
+    def release(self) -> None:
+        """Destroy those whose number is free, here on the owner's thread."""
+        self._calls = [call for call in self._calls if call.isActive()]
 
 
 def _received_message(event: pj.SipEvent) -> str:

@@ -17,7 +17,7 @@ from sip.events import LegId
 from sip.inband import InBandListener
 from sip.leg import Leg, LegListener
 from sip.pjsua.bridge import PjsuaBridge
-from sip.pjsua.call import NativeCall
+from sip.pjsua.call import EndedCalls, NativeCall
 from sip.pjsua.capture import CaptureFlusher
 from sip.pjsua.engine import read_limits, silence_log
 from sip.pjsua.inbox import Inbox
@@ -70,6 +70,7 @@ class PjsuaEndpoint:
         self.cache_dir: Path = settings.cache_dir
         self.inbox = Inbox(reactor)
         self.flusher = CaptureFlusher(reactor)
+        self.ended_calls = EndedCalls()
         self.in_band = InBandListener(reactor, jitter_buffer_ms=settings.jitter_buffer_ms)
         self._settings = settings
         self._incoming = incoming
@@ -268,8 +269,9 @@ class PjsuaEndpoint:
         return self._settings.bind
 
     def forget(self, leg: PjsuaLeg) -> None:
-        """A leg reported its end."""
+        """A leg is about to report its end."""
         self._legs.pop(leg.id, None)
+        self.ended_calls.release()
         if self._waiting_for_end is not None and not self._legs:
             self.reactor.callLater(0, self._finish_close)
 
@@ -308,6 +310,7 @@ class PjsuaEndpoint:
     def _destroy(self) -> None:
         self.inbox.close()
         self._legs.clear()
+        self.ended_calls.release()
         for account in self._accounts.values():
             account.shutdown()
         self._accounts.clear()

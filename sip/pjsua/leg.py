@@ -33,7 +33,7 @@ from sip.events import (
 )
 from sip.inband import InBandListener
 from sip.leg import Cue, LegListener, Sound
-from sip.pjsua.call import NativeCall
+from sip.pjsua.call import EndedCalls, NativeCall
 from sip.pjsua.capture import CaptureFlusher, open_recorder, when_closed
 from sip.pjsua.inbox import Inbox
 from sip.pjsua.info import InfoKey
@@ -58,6 +58,7 @@ class LegHost(Protocol):
     reactor: Reactor
     cache_dir: Path
     flusher: CaptureFlusher
+    ended_calls: EndedCalls
     in_band: InBandListener
 
     def account_for(self, trunk: Trunk) -> pj.Account: ...
@@ -393,10 +394,11 @@ class PjsuaLeg:
         self._release_media()
         self._keys.finish()
         self._over = True
-        call, self._call = self._call, None
-        if call is not None:
-            call.reports = None
-            call.start_cue = None
+        if self._call is not None:
+            self._call.reports = None
+            self._call.start_cue = None
+            self.host.ended_calls.add(self._call)
+            self._call = None
         self.host.forget(self)
         self._listener(LegHungUp(self._id, at_s, cause, by_remote=not self._hung_up_by_us))
 

@@ -6,7 +6,8 @@ It knows no scenario: the test gives the orders and reads the events, the progra
     lines in    {"do": "dial", "leg": "A", "called": "sip:...", "display": "95588"}, then hang_up, play, stop,
                 send_digits, listen_for_digits, start_capture, stop_capture, level, ring, answer, open,
                 open_one_way, close, lower, restore, with the arguments of the protocols in sip.leg and
-                sip.bridge
+                sip.bridge; "stall" blocks the reactor "for_s", and {"do": "at_once", "orders": [...]} carries
+                several out in one turn of it
     lines out   {"event": "ready", "address": ..., "calls": ...} or {"event": "refused", ...}, then every
                 event of every leg under its class's name, "incoming", "capture_closed", "level", "error",
                 "closed"
@@ -16,6 +17,7 @@ It lives as long as its standard input. At its end it says how many legs never r
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from enum import Enum
@@ -55,11 +57,15 @@ class Driver(LineOnlyReceiver):
         """One order."""
         order: Facts = json.loads(line)
         try:
-            self._carry_out(order.pop("do"), order)
+            for one in order["orders"] if order["do"] == "at_once" else [order]:
+                self._carry_out(one.pop("do"), one)
         except Exception as error:  # the process boundary: the test decides whether it was meant to fail
             say("error", type=type(error).__name__, text=str(error))
 
     def _carry_out(self, verb: str, order: Facts) -> None:
+        if verb == "stall":
+            time.sleep(order["for_s"])
+            return
         if "a" in order:
             self._order_bridge(verb, order)
             return
