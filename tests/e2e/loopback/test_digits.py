@@ -1,6 +1,7 @@
 """Keys on the wire, by each transport and by all at once: every one reported once, in order, and in time."""
 
 import json
+import logging
 import random
 import statistics
 import time
@@ -20,7 +21,8 @@ from tests.e2e.loopback.wirephone import PCMA, TELEPHONE_EVENT, RtpPacket, SipMe
 
 pytestmark = pytest.mark.e2e
 
-Recorder = Callable[[str, object], None]
+log = logging.getLogger(__name__)
+"""Tells the latencies measured: `pytest -o log_cli=true --log-cli-level=INFO`."""
 
 PIN_32 = "159*7#02468ABCD3691470258*D#C9B8"
 """Every key, and none twice running. Where chance takes packets it may leave nothing but ends, and pjmedia
@@ -94,7 +96,7 @@ def latencies(reports: list[Report], moments_s: list[float]) -> list[float]:
 
 
 def told(latencies_s: list[float]) -> str:
-    """Their distribution in ms, for the log of a run."""
+    """Their distribution in ms."""
     cuts = statistics.quantiles(latencies_s, n=20)
     figures = statistics.median(latencies_s), cuts[-1], max(latencies_s)
     return "p50 {:.1f}, p95 {:.1f}, max {:.1f} ms".format(*(1000 * figure for figure in figures))
@@ -132,28 +134,28 @@ def test_32_keys_by_rfc_4733_are_each_reported_once_and_in_order(
 
 
 def test_key_by_rfc_4733_is_reported_within_30_ms_of_its_end(
-    core: StampedCore, phone: KeyPhone, invite: SipMessage, record_property: Recorder
+    core: StampedCore, phone: KeyPhone, invite: SipMessage
 ) -> None:
     presses = typed(PIN_32)
     started_s = phone.stream(invite, None, presses)
     reports = settled(core, len(presses))
     after_end_s = latencies(reports, [started_s + press.ends_s for press in presses])
     after_first_s = latencies(reports, [started_s + press.at_s + 0.02 for press in presses])
-    record_property("after the end", told(after_end_s))
-    record_property("after the first packet", told(after_first_s))
+    log.info("after the end: %s", told(after_end_s))
+    log.info("after the first packet: %s", told(after_first_s))
     assert p95(after_end_s) <= EVENT_LATENCY_S
     assert p95(after_first_s) <= EVENT_LATENCY_S
 
 
 def test_key_whose_end_alone_arrives_is_reported_within_30_ms(
-    core: StampedCore, phone: KeyPhone, invite: SipMessage, record_property: Recorder
+    core: StampedCore, phone: KeyPhone, invite: SipMessage
 ) -> None:
     presses = typed(PIN_32)
     started_s = phone.stream(invite, None, presses, Network(lost="xx"))
     reports = settled(core, len(presses))
     # Of 20, 40 and three times 50 ms, the first end leaves 60 ms after the key went down.
     after_end_s = latencies(reports, [started_s + press.at_s + 0.06 for press in presses])
-    record_property("after the first end", told(after_end_s))
+    log.info("after the first end: %s", told(after_end_s))
     assert p95(after_end_s) <= EVENT_LATENCY_S
 
 
@@ -241,7 +243,7 @@ def test_info_without_a_key_is_answered_and_reports_none(
 
 
 def test_32_tones_are_each_reported_once_in_order_and_in_time(
-    core: StampedCore, phone: KeyPhone, invite: SipMessage, record_property: Recorder
+    core: StampedCore, phone: KeyPhone, invite: SipMessage
 ) -> None:
     listen(core)
     rng = random.Random(3)
@@ -256,7 +258,7 @@ def test_32_tones_are_each_reported_once_in_order_and_in_time(
     # The packet that holds the first sample of a tone leaves at the slot it begins in.
     on_the_wire_s = [started_s + int(press.at_s / 0.02 + 1e-9) * 0.02 for press in presses]
     after_start_s = latencies(reports, on_the_wire_s)
-    record_property("after the first packet", told(after_start_s))
+    log.info("after the first packet: %s", told(after_start_s))
     assert p95(after_start_s) <= TONE_LATENCY_S
 
 

@@ -173,6 +173,16 @@ def test_remote_hang_up_may_cross_ours_and_there_is_one_end() -> None:
     assert events == [LegHungUp(A, 0.0, BUSY, by_remote=True)]
 
 
+def test_listening_for_digits_is_noted_and_remembered() -> None:
+    leg = ScriptedLeg.alone("A")
+    leg.listen_for_digits(True)
+    listening = [leg.listening]
+    leg.listen_for_digits(False)
+    listening.append(leg.listening)
+    assert listening == [True, False]
+    assert [order.arguments for order in leg.journal.of("A", "listen_for_digits")] == [(True,), (False,)]
+
+
 def test_orders_on_a_leg_that_is_over_are_ignored() -> None:
     leg, _ = leg_and_events()
     leg.emit_hung_up()
@@ -182,11 +192,13 @@ def test_orders_on_a_leg_that_is_over_are_ignored() -> None:
     leg.play(PlaybackId("p"), PROMPT)
     leg.stop(PlaybackId("p"))
     leg.send_digits("1")
+    leg.listen_for_digits(True)
     leg.start_capture(Path("a.wav"))
     leg.stop_capture()
     leg.hang_up(BUSY)
     assert leg.journal.orders == []
-    verbs = ["dial", "ring", "answer", "play", "stop", "send_digits", "start_capture", "stop_capture"]
+    verbs = ["dial", "ring", "answer", "play", "stop", "send_digits", "listen_for_digits"]
+    verbs += ["start_capture", "stop_capture"]
     assert leg.ignored == [*verbs, "hang_up"]
     assert (leg.playing, leg.capturing) == ({}, None)
 
