@@ -174,7 +174,7 @@ class UnsteadyPhone(WirePhone):
 
 
 def _speak_on_time() -> None:
-    """The far end shall not stutter by itself; as the core's own audio threads, where the system permits it."""
+    """The far end shall not stutter by itself: before ordinary work, where the system permits it."""
     with suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
 
