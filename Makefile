@@ -28,9 +28,9 @@ check: setup
 unit: setup
 	$(PYTEST) tests/unit tests/property -n 2 -q -m "not slow"
 
-# Two at a time where a test's phones are its own; the others pace themselves.
+# One run after the other: what starts beside a test takes the processor from its telephones.
 e2e: setup
-	$(PYTEST) tests/e2e/loopback -n 2 -q
+	$(PYTEST) tests/e2e/loopback -q
 	$(PYTEST) tests/e2e/callback tests/e2e/test_demo.py -q
 	$(PYTEST) tests/e2e/asterisk tests/e2e/foreign -q
 
