@@ -45,7 +45,7 @@ Presses: TypeAlias = list[Press]
 
 @st.composite
 def presses(draw: st.DrawFn, *, least_pause_ms: int = 40) -> Presses:
-    """Up to 12 keys of three digits (so that many follow their like), at the pace of a finger or a machine."""
+    """Up to 12 keys of three digits (many follow their like), at the pace of a finger or a machine."""
     now_s, result = 100.0, []
     for _ in range(draw(st.integers(1, 12))):
         lasts_s = draw(st.integers(50, 400)) / 1000
