@@ -12,7 +12,7 @@ from pathlib import Path
 
 from media import convert, wav
 from media.errors import MediaError, SpeechError
-from media.speech.trim import trim_silence
+from media.speech.trim import LEAD_MS, trim_silence, with_lead
 from media.speech.voice import Voice
 
 TIME_OUT_S = 20.0
@@ -45,7 +45,7 @@ class EspeakEngine:
     @property
     def name(self) -> str:
         """As `SpeechEngine.name`; the level is part of the sound."""
-        return f"espeak-ng {self._level_dbm0:g} dBm0"
+        return f"espeak-ng {self._level_dbm0:g} dBm0;lead {LEAD_MS} ms"
 
     def synthesize(self, text: str, voice: Voice, target: Path) -> None:
         """As `SpeechEngine.synthesize`. A NUL ends the text for espeak, so it is refused.
@@ -68,7 +68,7 @@ class EspeakEngine:
                 raise SpeechError(f"espeak-ng: wrote no audio for voice {voice.name}") from error
         if pcm.size == 0:
             raise SpeechError(f"espeak-ng: voice {voice.name} has nothing to say for this text")
-        wav.write_alaw(target, convert.to_active_level(pcm, self._level_dbm0))
+        wav.write_alaw(target, with_lead(convert.to_active_level(pcm, self._level_dbm0)))
 
     def _run(self, text: str, voice: Voice, spoken: Path) -> None:
         # The child finds this package wherever the parent runs, installed or not.

@@ -8,6 +8,12 @@ from media.types import SAMPLE_RATE_HZ, Pcm16
 KEEP_MS = 80
 """Silence left on either side: the soft start of a fricative lies in it; 100 ms are the most we promise."""
 
+LEAD_MS = 40
+"""Silence that a prompt begins with, at least: two packets. A far end may lose the first packet of a new
+stream while its jitter buffer starts (pjmedia was seen to), and that shall not be the first sound of a word."""
+
+_QUIET = 64  # of 32767: below -50 dBm0, no sound of speech
+
 _FRAME_SAMPLES = SAMPLE_RATE_HZ // 100  # 10 ms, shorter than any speech sound
 _FLOOR_DB = 40.0  # below the loudest frame; speech sounds of one utterance lie within 30 dB
 
@@ -37,3 +43,15 @@ def trim_silence(pcm: Pcm16, keep_ms: int = KEEP_MS) -> Pcm16:
     keep_samples = keep_ms * SAMPLE_RATE_HZ // 1000
     first = max(0, int(loud[0]) * _FRAME_SAMPLES - keep_samples)
     return pcm[first : (int(loud[-1]) + 1) * _FRAME_SAMPLES + keep_samples]
+
+
+def with_lead(pcm: Pcm16, lead_ms: int = LEAD_MS) -> Pcm16:
+    """The speech, begun by at least `lead_ms` of silence; what there is already counts.
+
+    Args:
+        pcm: mono samples at 8000 Hz, int16, shape (n_samples,); not modified.
+    """
+    audible = np.flatnonzero(np.abs(pcm.astype(np.int32)) > _QUIET)
+    quiet_samples = int(audible[0]) if audible.size else pcm.size
+    missing = max(0, lead_ms * SAMPLE_RATE_HZ // 1000 - quiet_samples)
+    return np.concatenate([np.zeros(missing, dtype=np.int16), pcm])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from media.errors import MediaFormatError
-from media.speech.trim import KEEP_MS, trim_silence
+from media.speech.trim import KEEP_MS, LEAD_MS, trim_silence, with_lead
 from media.types import Pcm16
 
 
@@ -79,3 +79,17 @@ def test_other_arrays_are_refused() -> None:
         trim_silence(np.zeros(100))  # type: ignore[arg-type]
     with pytest.raises(MediaFormatError, match="2 dimensions"):
         trim_silence(np.zeros((2, 100), dtype=np.int16))
+
+
+def test_speech_that_begins_at_once_gets_two_packets_of_silence() -> None:
+    speech = _speech(500)
+    first = int(np.flatnonzero(np.abs(speech.astype(np.int32)) > 64)[0])
+    led = with_lead(speech)
+    assert led.size == speech.size + LEAD_MS * 8 - first
+    assert np.array_equal(led[-speech.size :], speech)
+    assert not led[: LEAD_MS * 8 - first].any()
+
+
+def test_silence_that_is_there_counts_for_the_lead() -> None:
+    speech = np.concatenate([_silence(LEAD_MS + 10), _speech(500)])
+    assert np.array_equal(with_lead(speech), speech)
