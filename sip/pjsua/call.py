@@ -1,11 +1,12 @@
 """pjsua2's Call object, reduced to a reporter.
 
 It belongs to no reference cycle that outlives the leg: the leg gives it to EndedCalls when DISCONNECTED was
-delivered, on the owner's thread. Two acts happen inside the callback because a tick (20 ms) matters:
+delivered, on the owner's thread. Three acts happen inside the callback because a tick (20 ms) matters:
 
 - the stream is connected to the null device, so that its jitter buffer is emptied from the first packet.
   pjmedia reads a port only while somebody listens; else the buffer fills, and what was said before a
   bridge opened would be heard after it.
+- a capture that was asked for before there was media is connected, so that it has the first frame.
 - the cue of an answered leg is connected, so that our first RTP packet carries its first sample.
 """
 
@@ -51,6 +52,7 @@ class NativeCall(pj.Call):
         self._last_message = ""
         self.reports: CallReports | None = None
         self.start_cue: Callable[[pj.AudioMedia], None] | None = None
+        self.capture: pj.AudioMediaRecorder | None = None
 
     def media(self) -> pj.AudioMedia | None:
         """The audio of the call, None while it has none."""
@@ -117,6 +119,8 @@ class NativeCall(pj.Call):
             if media is None:
                 return
             media.startTransmit(pj.Endpoint.instance().audDevManager().getPlaybackDevMedia())
+            if self.capture is not None:
+                media.startTransmit(self.capture)
             if self._answered and self.start_cue is not None:
                 # The 200 brought its SDP late (after an answer without one in a 183): the cue still waits.
                 self.start_cue(media)

@@ -276,9 +276,12 @@ class PjsuaLeg:
         self.host.flusher.begin()
         self._capture_path = path
         self._capture_reported = False
-        self._connect_recorder()
+        if self._call is not None:
+            self._call.capture = self._recorder
+        self._connect_recorder(None)
 
-    def _connect_recorder(self) -> None:
+    def _connect_recorder(self, since_s: float | None) -> None:
+        """`since_s`: when the callback connected it already, None when it is connected now."""
         media = self.media
         if self._recorder is not None and media is not None:
             try:
@@ -287,11 +290,17 @@ class PjsuaLeg:
                 return  # the conference port went with the call, whose end is on its way
             if not self._capture_reported:
                 self._capture_reported = True
-                self.host.inbox.post(lambda at_s: self._tell_if_alive(CaptureStarted(self._id, at_s)))
+                self.host.inbox.post(
+                    lambda at_s: self._tell_if_alive(
+                        CaptureStarted(self._id, at_s if since_s is None else since_s)
+                    )
+                )
 
     def stop_capture(self) -> "Deferred[None]":
         """See sip.leg.Leg."""
         recorder, self._recorder = self._recorder, None
+        if self._call is not None:
+            self._call.capture = None
         if recorder is not None and self._capture_path is not None:
             self.host.flusher.end()
             if (media := self.media) is not None:
@@ -332,7 +341,7 @@ class PjsuaLeg:
         """101 to 199 but 180, or a 180 that announces a failure."""
         self._tell_if_alive(LegProgressed(self._id, at_s, status, failure))
 
-    def on_media(self, at_s: float) -> None:  # noqa: ARG002
+    def on_media(self, at_s: float) -> None:
         """The stream (re)started, perhaps on another conference port: connect again what was connected."""
         media = self.media
         if media is None:
@@ -340,7 +349,7 @@ class PjsuaLeg:
         for playback, player in self._players.items():
             if self._answered or playback != self._cued:
                 player.connect(media)
-        self._connect_recorder()
+        self._connect_recorder(at_s)
         self._keys.connect(media)
         for reconnect in self.on_media_started:
             reconnect()
