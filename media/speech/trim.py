@@ -9,8 +9,8 @@ KEEP_MS = 80
 """Silence left on either side: the soft start of a fricative lies in it; 100 ms are the most we promise."""
 
 LEAD_MS = 40
-"""Silence that a prompt begins with, at least: two packets. A far end may lose the first packet of a new
-stream while its jitter buffer starts (pjmedia was seen to), and that shall not be the first sound of a word."""
+"""Silence a prompt begins with, at least: two packets. A far end may lose the first packet of a new stream
+while its jitter buffer starts (pjmedia was seen to), and that shall not be the first sound of a word."""
 
 _QUIET = 64  # of 32767: below -50 dBm0, no sound of speech
 
