@@ -21,9 +21,10 @@ from tests.e2e.asterisk.robots import EARLY_SOUND, Robot
 from tests.e2e.asterisk.rules import TALK_OF, Moment, expect
 from tests.e2e.asterisk.testbed_client import Testbed
 from tests.e2e.asterisk.wire import Capture, Leg, read_legs
-from tests.e2e.callback.core import Finished, Record, run_core
+from tests.e2e.callback.core import Core, Finished, Record
 from tests.e2e.callback.ear import Ear
 from tests.e2e.callback.sounds import HINT, PRE_VOICE, RINGBACK, WAIT_VOICE, WARNING, Sounds
+from tests.e2e.callback.starvation import StarvationWatch
 
 LANES = 6
 """Callbacks at once."""
@@ -42,10 +43,10 @@ class Line:
     signal: int
 
     @classmethod
-    def of(cls, cell: Cell, party: str) -> "Line":
-        """Two lines for each cell; the last digit of a robot's number is the signal that it speaks."""
+    def of(cls, cell: Cell, party: str, attempt: int = 0) -> "Line":
+        """Two lines for each attempt at a cell; a number's last digit is the signal that its robot speaks."""
         n = 2 * CELLS.index(cell) + "AB".index(party)
-        return cls(f"71100{n:03}{n % 10}", f"555{n:04}", n % 10)
+        return cls(f"7110{attempt}{n:03}{n % 10}", f"555{attempt}{n:04}", n % 10)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,18 @@ class Evidence:
     heard: dict[str, Path]
     """Asterisk's recordings of what the robots heard, by party; none of a robot that did not answer."""
     batch: "Batch"
+    attempt: int
+    starved_s: float
+    """The longest that the core waited for a CPU, see tests/e2e/callback/starvation.py."""
+
+    @property
+    def on_wire(self) -> bool:
+        """Whether the wire was listened to."""
+        return self.batch.on_wire and self.attempt == 0
+
+    def line(self, party: str) -> Line:
+        """A party's numbers."""
+        return Line.of(self.cell, party, self.attempt)
 
     @cached_property
     def record(self) -> Record:
@@ -80,12 +93,10 @@ class Evidence:
             one for one in sounds.known if one.name in (PRE_VOICE, WAIT_VOICE, HINT, WARNING, RINGBACK)
         ]
         parties = [
-            KnownSignal(
-                TALK_OF[party], self.batch.signal(f"talk-{Line.of(self.cell, party).signal}"), loop=True
-            )
+            KnownSignal(TALK_OF[party], self.batch.signal(f"talk-{self.line(party).signal}"), loop=True)
             for party in "AB"
         ]
-        stranger = f"talk-{(Line.of(self.cell, 'B').signal + 4) % 10}"
+        stranger = f"talk-{(self.line('B').signal + 4) % 10}"
         others = [KnownSignal("talk of another call", self.batch.signal(stranger), loop=True)]
         if early in ("music", "announcement"):
             others.append(KnownSignal(early, self.batch.signal(early), loop=early == "music"))
@@ -93,7 +104,7 @@ class Evidence:
 
     def leg(self, party: str) -> Leg:
         """On the wire."""
-        return self.batch.legs[Line.of(self.cell, party).number]
+        return self.batch.legs[self.line(party).number]
 
     def ear(self, party: str, *, early: str | None) -> Ear:
         """What a robot that answered heard, in seconds of the history."""
@@ -101,7 +112,7 @@ class Evidence:
 
     def key_events(self, party: str) -> str:
         """The keys that reached a robot as RTP events or INFO, by Asterisk's own log."""
-        return self.batch.keys_of(Line.of(self.cell, party))
+        return self.batch.keys_of(self.line(party))
 
 
 class Batch:
@@ -116,7 +127,8 @@ class Batch:
         self._evidence: dict[str, Evidence | Exception] = {}
         settings = dict(line.split("=", 1) for line in (testbed.state / "settings").read_text().splitlines())
         first, last = (int(port) for port in settings["IVRCORE_ASTERISK_RTP_RANGE"].split("-"))
-        _teach(int(settings["IVRCORE_ASTERISK_AMI_PORT"]), selected)
+        self._ami_port = int(settings["IVRCORE_ASTERISK_AMI_PORT"])
+        self._teach([(cell, 0) for cell in selected])
         self.on_wire = Capture.possible()
         self.recordings = folder / "data" / "recordings"
         capture = Capture(folder / "wire.pcap", testbed.sip_port, (first, last)) if self.on_wire else None
@@ -134,6 +146,13 @@ class Batch:
         if isinstance(found, Exception):
             raise found
         return found
+
+    def again(self, evidence: Evidence) -> Evidence:
+        """Another attempt at a cell, alone."""
+        attempt = evidence.attempt + 1
+        self._teach([(evidence.cell, attempt)])
+        self.__dict__.pop("_keys", None)
+        return self._call(evidence.cell, attempt)
 
     def all(self) -> list[Evidence]:
         """Of every cell that was carried out to its end."""
@@ -179,15 +198,19 @@ class Batch:
                 else:
                     raise error
 
-    def _call(self, cell: Cell) -> Evidence:
-        lines = {party: Line.of(cell, party) for party in "AB"}
-        finished = run_core(
+    def _call(self, cell: Cell, attempt: int = 0) -> Evidence:
+        lines = {party: Line.of(cell, party, attempt) for party in "AB"}
+        arguments = (
             *(line.number for line in lines.values()),
             *("--trunk", f"127.0.0.1:{self._testbed.sip_port}", "--json"),
             *("--data", str(self._folder / "data")),
             *("--display-a", lines["A"].shown, "--display-b", lines["B"].shown),
             *_options(cell, self.sounds.path),
         )
+        with Core(*arguments) as core:
+            core.wait_for("A is called")  # what it waited for before is no call's concern
+            with StarvationWatch([core.process.pid]) as watch:
+                finished = core.finish()
         # For whoever has to find out why a cell failed.
         (self._calls / f"{lines['A'].number}.log").write_text(
             f"{cell.id}\n{finished.stderr}{finished.stdout}"
@@ -195,7 +218,16 @@ class Batch:
         assert finished.status in (0, 1), finished.stderr
         answered = [party for party in "AB" if f"  {party} answered" in finished.stderr]
         heard = {party: self._heard(lines[party]) for party in answered}
-        return Evidence(cell, finished, heard, self)
+        return Evidence(cell, finished, heard, self, attempt, watch.longest_s)
+
+    def _teach(self, attempts: Sequence[tuple[Cell, int]]) -> None:
+        """Tell Asterisk what each robot does (AstDB family `robot`)."""
+        robots: list[tuple[str, Robot]] = [
+            (Line.of(cell, party, attempt).number, robot)
+            for cell, attempt in attempts
+            for party, robot in (("A", cell.a), ("B", cell.b))
+        ]
+        _put(self._ami_port, {number: robot.parameters() for number, robot in robots})
 
     def _heard(self, line: Line) -> Path:
         self._testbed.recording(line.number, line.shown)  # waits until it is whole
@@ -219,13 +251,8 @@ def _options(cell: Cell, path: Callable[[str], str]) -> list[str]:
     return options
 
 
-def _teach(ami_port: int, selected: Sequence[Cell]) -> None:
-    """Tell Asterisk what each robot does (AstDB family `robot`)."""
-    robots: list[tuple[str, Robot]] = [
-        (Line.of(cell, party).number, robot)
-        for cell in selected
-        for party, robot in (("A", cell.a), ("B", cell.b))
-    ]
+def _put(ami_port: int, robots: dict[str, str]) -> None:
+    """Write into AstDB by the manager interface: a CLI command for each would take longer than the calls."""
     with socket.create_connection(("127.0.0.1", ami_port), 10.0) as peer, peer.makefile("rwb") as ami:
 
         def act(action: str, **fields: str) -> None:
@@ -239,8 +266,8 @@ def _teach(ami_port: int, selected: Sequence[Cell]) -> None:
             assert b"Response: Success\r\n" in block, block
 
         act("Login", Username="ivrcore", Secret="ivrcore-lab", Events="off")
-        for number, robot in robots:
-            act("DBPut", Family="robot", Key=number, Val=robot.parameters())
+        for number, parameters in robots.items():
+            act("DBPut", Family="robot", Key=number, Val=parameters)
 
 
 def _made(folder: Path) -> Path:

@@ -26,8 +26,12 @@ from tests.e2e.asterisk.verdicts import (
     listen,
 )
 from tests.e2e.callback.sounds import HINT, PRE_VOICE
+from tests.e2e.callback.starvation import STARVED_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asterisk]
+
+ATTEMPTS = 3
+"""At a cell that fails while its core waits for a processor."""
 
 
 class Summary:
@@ -39,6 +43,7 @@ class Summary:
         self.judged: Counter[str] = Counter()
         self.exact: Counter[bool] = Counter()
         self.slips = 0
+        self.again = 0
         self.delays_ms: list[float] = []
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -52,6 +57,7 @@ class Summary:
             p50, p95, most = (float(np.percentile(self.delays_ms, percent)) for percent in (50, 95, 100))
             tell(f"mouth to ear across the bridge: p50 {p50:.0f} ms, p95 {p95:.0f} ms, max {most:.0f} ms")
         tell(f"jumps of the jitter buffer in all talks: {self.slips}")
+        tell(f"calls made again, because they failed and their core had no processor: {self.again}")
         tell(f"all calls: {self._batch.took_s:.0f} s, {LANES} at once")
         if self._batch.on_wire:
             for promise in PROMISES:
@@ -79,16 +85,30 @@ def summary(batch: Batch, request: pytest.FixtureRequest) -> Summary:
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.id)
 def test_callback_keeps_the_rules(cell: Cell, batch: Batch, summary: Summary) -> None:
     summary.judged[cell.group] += 1
-    evidence, expected = batch.evidence(cell), expect(cell)
+    evidence = batch.evidence(cell)
+    while True:
+        try:
+            judge(evidence, summary)
+            break
+        except AssertionError:
+            # Nobody can keep a promise without a processor; a bug fails again.
+            if evidence.starved_s < STARVED_S or evidence.attempt == ATTEMPTS - 1:
+                raise
+            summary.again += 1
+            evidence = batch.again(evidence)
+    summary.good[cell.group] += 1
+
+
+def judge(evidence: Evidence, summary: Summary) -> None:
+    expected = expect(evidence.cell)
     check_history(evidence, expected)
     check_record(evidence, expected)
     check_recording(evidence, expected)
     for party in evidence.heard:
         judge_ear(evidence, expected, party, summary)
     check_keys(evidence, expected)
-    if batch.on_wire:
+    if evidence.on_wire:
         check_wire(evidence, expected)
-    summary.good[cell.group] += 1
 
 
 def judge_ear(evidence: Evidence, expected: Expectation, party: str, summary: Summary) -> None:
