@@ -1,0 +1,1 @@
+"""The HTTP API of the service: who asks, what is asked, and what is answered."""

@@ -1,0 +1,1 @@
+"""What customers are told: status events and CDRs, signed, in order, to checked addresses."""

@@ -1,0 +1,1 @@
+"""Running the service: metrics, health, logs, first set-up."""

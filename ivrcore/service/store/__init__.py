@@ -1,0 +1,1 @@
+"""What survives a kill: tables, and one module of plain functions for each subject."""
