@@ -11,8 +11,16 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ivrcore.codes import StateCode
-from ivrcore.commands import CloseCall, Command, Dial, OpenBridge, Report, Status, Verdict
-from ivrcore.events import Content, Event, LegHungUp, Party, PromptEnded
+from ivrcore.commands import CloseCall, Collect, Command, Dial, OpenBridge, Report, Status, Verdict
+from ivrcore.events import (
+    Content,
+    DigitReceived,
+    Event,
+    KeyTransport,
+    LegHungUp,
+    Party,
+    PromptEnded,
+)
 from ivrcore.flow import Called
 
 
@@ -52,11 +60,15 @@ class RecordingRecord:
 
 @dataclass(frozen=True)
 class CollectedRecord:
-    """What a party pressed after an element of a notification, counted from 0."""
+    """What a party pressed after an element of a notification, counted from 0.
+
+    `transports`: by what each digit came, in their order.
+    """
 
     at_s: float
     element: int
     digits: str = field(repr=False)
+    transports: tuple[KeyTransport, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,7 +121,12 @@ class CallRecord:
             "endedAt": self.utc(self.ended_at_s),
             "legs": legs,
             "collected": [
-                {"at": self.utc(one.at_s), "element": one.element + 1, "digits": one.digits}
+                {
+                    "at": self.utc(one.at_s),
+                    "element": one.element + 1,
+                    "digits": one.digits,
+                    "transports": [transport.value for transport in one.transports],
+                }
                 for one in self.collected
             ],
             "recording": None
@@ -172,12 +189,17 @@ def fold(
 def _collected(history: History) -> tuple[CollectedRecord, ...]:
     collected: list[CollectedRecord] = []
     element = 0
+    transports: list[KeyTransport] = []
     for entry in history:
         match entry.what:
             case PromptEnded(prompt=Content(ended)):
                 element = ended
+            case Collect():
+                transports = []  # of keys that did not count
+            case DigitReceived(transport=transport):
+                transports.append(transport)
             case Report(status=Status.COLLECT_INFO, digits=digits):
-                collected.append(CollectedRecord(entry.at_s, element, digits))
+                collected.append(CollectedRecord(entry.at_s, element, digits, tuple(transports)))
     return tuple(collected)
 
 

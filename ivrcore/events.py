@@ -129,12 +129,21 @@ class CaptureFailed:
     """The recording could not be started."""
 
 
+class KeyTransport(Enum):
+    """By what a key was told first."""
+
+    RFC4733 = "rfc4733"
+    INFO = "info"
+    IN_BAND = "in-band"
+
+
 @dataclass(frozen=True)
 class DigitReceived:
-    """The party pressed a key."""
+    """The party pressed a key. No flow decides by `transport`; records tell it."""
 
     party: Party
     digit: str = field(repr=False)
+    transport: KeyTransport = KeyTransport.RFC4733
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ from ivrcore.events import (
     EarlyMediaStarted,
     Event,
     FailureAnnounced,
+    KeyTransport,
     LegAnswered,
     LegHungUp,
     LegRang,
@@ -257,8 +258,8 @@ class CallRunner:
             case sip_events.PlaybackFailed(playback=playback, reason=reason):
                 log.warning("%s: %s cannot be played to %s: %s", self._session, playback, party.value, reason)
                 self._take(PromptFailed(party, self._playable(playback)), event.at_s)
-            case sip_events.DigitReceived(digit=digit):
-                self._take(DigitReceived(party, digit), event.at_s)
+            case sip_events.DigitReceived(digit=digit, transport=transport):
+                self._take(DigitReceived(party, digit, KeyTransport(transport.value)), event.at_s)
                 if party in self._collections:
                     self._collections[party].press(digit)
 

@@ -206,7 +206,7 @@ class PushKind(Enum):
 
 
 class PushState(Enum):
-    """Of an outbox row: waiting to be sent (again), taken by the receiver, given up into the spool or dropped."""
+    """Of an outbox row: to be sent (again), taken by the receiver, or given up into the spool."""
 
     PENDING = "pending"
     DELIVERED = "delivered"

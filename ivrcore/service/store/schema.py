@@ -1,7 +1,7 @@
 """The tables, for SQLite and PostgreSQL alike.
 
-Moments are stored as UTC microseconds since 1970 (BIGINT): exact, ordered, and the same on both. Enums are stored by
-value, JSON as text. Foreign keys are enforced on both (SQLite by a pragma).
+Moments are stored as UTC microseconds since 1970 (BIGINT): exact, ordered, and the same on both. Enums are
+stored by value, JSON as text. Foreign keys are enforced on both (SQLite by a pragma).
 """
 
 from sqlalchemy import (

@@ -1,18 +1,24 @@
-"""Parties of loopback calls, each gone at the end of its test."""
+"""Parties of loopback calls, each cleared or gone at the end of its test."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from media.testsignal import talk
 from media.wav import write_alaw
 from sip.softphone import Script
-from tests.e2e.loopback.parties import Core, Phone
+from tests.e2e.loopback.parties import Core, Party, Phone
+from tests.e2e.loopback.pool import Pool
 from tests.e2e.loopback.wirephone import WirePhone
 
 NewPhone = Callable[..., Phone]
+T = TypeVar("T")
+
+MOST_LEAVING = 3
+"""Processes that may be on their way out while the next test runs: they sleep for most of it."""
 
 
 @pytest.fixture(scope="session")
@@ -31,27 +37,53 @@ def talks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return files
 
 
-@pytest.fixture
-def parties() -> Iterator[ExitStack]:
-    """Ends what it was given, the last one first."""
-    with ExitStack() as stack:
-        yield stack
+@pytest.fixture(scope="session")
+def pool(cache_dir: Path) -> Iterator[Pool]:
+    """What serves one test after the other; gone at the end of the session."""
+    pool = Pool(cache_dir)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+class Guests(ExitStack):
+    """Ends what it was given, the last one first; a process only begins to go, and others see it gone."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__()
+        self._pool = pool
+
+    def enter_context(self, cm: AbstractContextManager[T]) -> T:
+        """Take a party in."""
+        if isinstance(cm, Party):
+            self.callback(self._pool.dismiss, cm)
+            return cm.__enter__()
+        return super().enter_context(cm)
 
 
 @pytest.fixture
-def core(parties: ExitStack, cache_dir: Path) -> Core:
+def parties(pool: Pool) -> Iterator[ExitStack]:
+    """What this test has for itself."""
+    with Guests(pool) as guests:
+        yield guests
+    pool.see_off(but=MOST_LEAVING)
+
+
+@pytest.fixture
+def core(parties: ExitStack, pool: Pool) -> Core:
     """Our stack, ready."""
-    core = parties.enter_context(Core(cache_dir))
+    core = parties.enter_context(pool.core())
     core.wait("ready")
     return core
 
 
 @pytest.fixture
-def new_phone(parties: ExitStack, cache_dir: Path) -> NewPhone:
+def new_phone(parties: ExitStack, pool: Pool) -> NewPhone:
     """Makes softphones: `new_phone(answer_after_s=None)`, arguments as in sip.softphone.Script."""
 
     def make(**script: object) -> Phone:
-        return parties.enter_context(Phone(cache_dir, Script(**script)))  # type: ignore[arg-type]
+        return parties.enter_context(pool.phone(Script(**script)))  # type: ignore[arg-type]
 
     return make
 

@@ -1,7 +1,7 @@
 """The parties of a loopback call as child processes: the core's endpoint and softphones.
 
 Both read orders and report events as lines of JSON (driver.py, sip/softphone.py). A party is waited for with
-a deadline, never by sleeping, and is gone when its test is over.
+a deadline, never by sleeping. When its test is over it is cleared for the next one, or gone.
 """
 
 import json
@@ -18,6 +18,9 @@ from sip.softphone import Script
 
 DEADLINE_S = 8.0
 """Long for anything on loopback, so that a loaded machine fails no test; each test asserts its own times."""
+
+MOST_TRUNKS = 6
+"""The stack's accounts are 8 in the prebuilt wheel, one of them its own."""
 
 Report = dict[str, Any]
 ROOT = Path(__file__).parents[3]
@@ -101,21 +104,35 @@ class Party:
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
+    @property
+    def usable(self) -> bool:
+        """Whether it lives, and has complained of nothing."""
+        return self.process.poll() is None and not self._complaints
+
+    def forget(self) -> None:
+        """Forget every report but that it is ready: what the next test reads is its own."""
+        with self._news:
+            self.reports[:] = [report for report in self.reports if report["event"] == "ready"]
+
     def kill(self) -> None:
         """SIGKILL: it says nothing any more, to nobody."""
         self._killed = True
         self.process.kill()
         self.process.wait(DEADLINE_S)
 
+    def leave(self) -> None:
+        """Close its standard input, which tells it to go; `end` sees it gone."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):  # it ended before, which its exit code tells
+            self.process.stdin.close()
+
     def end(self) -> None:
-        """Close its standard input and see it go by itself, with nothing to complain of.
+        """See it go by itself, with nothing to complain of.
 
         Raises:
             AssertionError: it had to be killed, ended with an error, or wrote to its standard error.
         """
-        assert self.process.stdin is not None
-        with suppress(BrokenPipeError):  # it ended before, which its exit code tells
-            self.process.stdin.close()
+        self.leave()
         try:
             self.process.wait(DEADLINE_S)
         except subprocess.TimeoutExpired:
@@ -151,6 +168,7 @@ class Core(Party):
 
     def __init__(self, cache_dir: Path, **settings: object) -> None:
         facts = {"cache_dir": str(cache_dir), **settings}
+        self._trunks: set[str] = set()
         super().__init__("-m", "tests.e2e.loopback.driver", json.dumps(facts))
 
     @property
@@ -164,11 +182,30 @@ class Core(Party):
 
     def dial(self, leg: str, called: str, *, display: str = "95588", **more: object) -> None:
         """Dial on a new leg."""
+        self._trunks.add(json.dumps(more.get("trunk")))
         self.order("dial", leg=leg, called=called, display=display, **more)
 
     def hang_up(self, leg: str, q850: int = 16) -> None:
         """Hang a leg up."""
         self.order("hang_up", leg=leg, q850=q850)
+
+    def clear(self) -> bool:
+        """Hang up what a test left, and see that no leg was left without its LegHungUp.
+
+        Returns:
+            Whether the next test may have it: a call of the stack may be waiting for a dead far end still,
+            and an account stays for each trunk.
+
+        Raises:
+            AssertionError: a leg did not end, or the process complained.
+        """
+        if self._killed or self.all("refused") or self.all("closed"):
+            return False
+        self.order("clear")
+        cleared = self.wait("cleared")
+        assert self.usable, self._story()
+        self.forget()
+        return cleared["calls"] == 0 and len(self._trunks) < MOST_TRUNKS
 
     def end(self) -> None:
         """End it, and see that no leg was left without its LegHungUp."""
@@ -183,7 +220,35 @@ class Phone(Party):
     def __init__(self, cache_dir: Path, script: Script) -> None:
         super().__init__("-m", "sip.softphone", "--script", script.to_json(), "--cache", str(cache_dir))
 
+        self._loading = False
+
     @property
     def uri(self) -> str:
         """What to dial."""
+        if self._loading:
+            self.wait("script")
         return f"sip:100@{self.wait('ready')['address']}"
+
+    def load(self, script: Script) -> None:
+        """Take another script for the calls to come; codecs and jitter buffer stay what they were."""
+        self.forget()
+        self._loading = True
+        self.say(f"script {script.to_json()}")
+
+    def clear(self) -> bool:
+        """Hang up what a test left, and wait until it is over here too.
+
+        Returns:
+            Whether the next test may have it.
+
+        Raises:
+            AssertionError: the call did not end, or the process complained.
+        """
+        if self._killed or self.process.poll() is not None:
+            return False
+        n_calls = len(self.all("incoming"))
+        if len(self.all("ended")) < n_calls:
+            self.say("hangup")
+        self.wait_for("captured", n_calls)
+        assert self.usable, self._story()
+        return not self.all("ignored", order="script")

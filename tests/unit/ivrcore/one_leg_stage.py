@@ -9,6 +9,7 @@ from ivrcore.events import Playable
 from ivrcore.flow import Flow
 from ivrcore.runner import CallRunner
 from sip.cause import HangupCause
+from sip.events import DigitTransport
 from sip.leg import Sound
 from sip.testing import ScriptedEndpoint, ScriptedLeg
 from sip.trunk import Trunk
@@ -62,10 +63,10 @@ class Stage:
         self.leg.emit_playback_ended(name)
         self.pass_s()
 
-    def press(self, digits: str) -> None:
+    def press(self, digits: str, transport: DigitTransport = DigitTransport.RFC4733) -> None:
         """A presses keys, one at once after the other."""
         for digit in digits:
-            self.leg.emit_digit(digit)
+            self.leg.emit_digit(digit, transport=transport)
         self.pass_s()
 
     def hung_up_with(self) -> HangupCause | None:

@@ -20,6 +20,7 @@ from ivrcore.request import (
 from ivrcore.timeline import describe, explain_failure
 from media.collect import Rules
 from sip.cause import HangupCause
+from sip.events import DigitTransport
 from sip.manual_reactor import ManualReactor
 from tests.unit.ivrcore.one_leg_stage import Stage
 
@@ -298,8 +299,24 @@ def test_record_of_one_party_has_one_leg() -> None:
             "sipStatus": 0,
         }
     }
-    assert told["collected"] == [{"at": "1970-01-01T00:16:42.000Z", "element": 1, "digits": "7"}]
+    assert told["collected"] == [
+        {"at": "1970-01-01T00:16:42.000Z", "element": 1, "digits": "7", "transports": ["rfc4733"]}
+    ]
     assert (told["stateCode"], told["releasePoint"], told["endedBy"]) == (0, 0, "platform")
+
+
+def test_record_tells_by_what_each_collected_digit_came() -> None:
+    stage = notification(NotificationElement(collect=3), NotificationElement(collect=1))
+    stage.answer()
+    stage.press("9", DigitTransport.INFO)  # in the content: it does not count
+    stage.end_sound("element 1")
+    for digit, transport in zip("123", DigitTransport, strict=True):
+        stage.press(digit, transport)
+    stage.end_sound("element 2")
+    stage.press("4", DigitTransport.IN_BAND)
+    stage.pass_s(0.2)
+    told = [(one.digits, [by.value for by in one.transports]) for one in stage.record.collected]
+    assert told == [("123", [transport.value for transport in DigitTransport]), ("4", ["in-band"])]
 
 
 def test_timeline_tells_a_notification_without_its_digits() -> None:
