@@ -44,7 +44,7 @@ Facts = dict[str, Any]
 
 CLEAR_LOOK_S = 0.005
 CLEAR_LOOKS = 100
-"""The stack gives a call back some ms after its end; one whose far end is dead is kept until its timers end."""
+"""The stack gives a call back some ms after its end; one whose far end is dead waits for its timers."""
 
 
 class Driver(LineOnlyReceiver):
