@@ -1,0 +1,1 @@
+"""What customers have played: templates with variables, and voice files under review."""
