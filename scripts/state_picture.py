@@ -10,7 +10,7 @@ from enum import Enum
 from html import escape
 from itertools import product
 
-from ivrcore.events import Content, DigitsCollected, Event
+from ivrcore.events import Content, DigitsCollected, Event, KeyTransport
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,8 @@ def label_of(kind: str, events: list[Event]) -> str:
 def _value(event: Event, value: object) -> str | None:
     """A value of an event as a label shows it, None for one that no flow tells apart."""
     match value:
+        case KeyTransport():
+            return None
         case Enum():
             return str(value.value)
         case Content():

@@ -13,7 +13,7 @@ from types import UnionType
 from typing import Generic, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ivrcore.commands import Command
-from ivrcore.events import Cause, Content, Event
+from ivrcore.events import Cause, Content, Event, KeyTransport
 
 S = TypeVar("S")
 M = TypeVar("M")
@@ -98,7 +98,7 @@ def walk(
 def vocabulary(
     *, digits: tuple[str, ...] = SAMPLE_DIGITS, contents: tuple[Content, ...] = SAMPLE_CONTENTS
 ) -> tuple[Event, ...]:
-    """Every event there is: each type with each value of its enumerations, and samples of the rest.
+    """Every event there is: each type with each value of what flows decide by, and samples of the rest.
 
     Args:
         digits: all that a flow tells apart, of keys and of collections.
@@ -112,6 +112,7 @@ def vocabulary(
         bool: (False, True),
         str: digits,
         Content: contents,
+        KeyTransport: (KeyTransport.RFC4733,),  # no flow decides by it
     }
     return tuple(event for kind in get_args(Event) for event in _all_of(kind, samples))
 
@@ -130,8 +131,8 @@ def _all_of(kind: type[Event], samples: Samples) -> Iterator[Event]:
 def _values(kind: type, samples: Samples) -> tuple[object, ...]:
     if get_origin(kind) in (Union, UnionType):
         return tuple(value for member in get_args(kind) for value in _values(member, samples))
+    if kind in samples:
+        return samples[kind]
     if issubclass(kind, Enum):
         return tuple(kind)
-    if kind not in samples:
-        raise TypeError(f"no sample values for a field of type {kind.__name__}")
-    return samples[kind]
+    raise TypeError(f"no sample values for a field of type {kind.__name__}")
