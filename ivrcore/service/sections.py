@@ -9,8 +9,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from ivrcore.service.api.settings import CreatedZone
 from media.errors import MediaFormatError
 from media.tone import ringback
 from sip.errors import SipConfigError
@@ -21,6 +22,18 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 PortNumber: TypeAlias = Annotated[int, Field(ge=0, le=65535)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86400 * 366, allow_inf_nan=False)]
 Amount: TypeAlias = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6)]
+
+
+def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        try:
+            ipaddress.ip_network(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not a network (address/bits)") from None
+    return values
+
+
+Networks: TypeAlias = Annotated[tuple[str, ...], AfterValidator(_networks)]
 
 
 class NumberPolicy(Enum):
@@ -91,6 +104,13 @@ class HttpSettings(Section):
         default=65536, ge=1024, le=16_777_216, description="Longest body of a request."
     )
     read_timeout_s: Seconds = Field(default=10.0, description="A client must have sent its request by then.")
+    idle_timeout_s: Seconds = Field(
+        default=30.0, description="A connection that carries no request is closed after this."
+    )
+    max_headers: int = Field(default=64, ge=16, le=1024, description="Most headers of a request.")
+    max_header_bytes: int = Field(
+        default=16_384, ge=1024, le=1_048_576, description="Longest headers of a request, together."
+    )
     shutdown_s: Seconds = Field(
         default=30.0, description="On shutdown, how long calls may go on before they are ended."
     )
@@ -102,6 +122,40 @@ class HttpSettings(Section):
         if not self.plain and self.certificate is None:
             raise ValueError("plain is off and no certificate is set: nothing would be served")
         return self
+
+
+class ApiSection(Section):
+    """How the API behaves where the service's documentation leaves it open."""
+
+    created_zone: CreatedZone = Field(
+        default=CreatedZone.EITHER,
+        description="How Created in X-AKSK is read: utc, utc+8, or either of them (D1).",
+    )
+    clock_window_s: int = Field(
+        default=300, ge=1, le=86400, description="How far Created may be from now, to either side (D2)."
+    )
+    check_nonce: bool = Field(default=True, description="Refuse a nonce that was used before (D3).")
+    block_failures: int = Field(
+        default=20,
+        ge=1,
+        description="Failed authentications of one address within block_window_s that block it (D4).",
+    )
+    block_window_s: int = Field(default=300, ge=1, description="See block_failures.")
+    block_for_s: int = Field(default=1800, ge=1, description="How long an address is blocked.")
+    trusted_proxies: Networks = Field(
+        default=(), description="Networks of proxies whose X-Forwarded-For tells who asks."
+    )
+    lenient: bool = Field(
+        default=True,
+        description="Accept numbers as texts, JSON booleans, and templateParas as JSON text (D27).",
+    )
+    tts_content: bool = Field(default=False, description="Accept ttsContent in a notification (D9).")
+    old_logins: bool = Field(default=False, description="Accept fastlogin tokens and X-WSSE.")
+    token_life_s: int = Field(default=172_800, ge=60, description="How long a fastlogin token is good.")
+    idempotency_wait_s: Seconds = Field(
+        default=10.0,
+        description="How long the second of two equal requests waits for the first one's answer.",
+    )
 
 
 class StoreSettings(Section):
@@ -336,10 +390,15 @@ class RecordingSettings(Section):
     bucket: str = Field(
         default="recordings", pattern=r"^[A-Za-z0-9._-]{1,128}$", description="recordBucketName of a CDR."
     )
-    link_lifetime_s: Seconds = Field(default=1800.0, description="How long a download address is good (D12).")
+    link_lifetime_s: int = Field(default=1800, ge=1, description="How long a download address is good (D12).")
     link_secret: SecretStr = Field(
         default=SecretStr(""),
         description="Signs download addresses; empty: made at each start, older addresses end.",
+    )
+    base_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/?#]+)?$",
+        description="Scheme and host of download addresses; empty: those of the request for it (D12).",
     )
     directory: Path | None = Field(
         default=None, description="Where finished recordings go; empty: below data_dir."
@@ -356,15 +415,6 @@ class OpsSettings(Section):
     )
     log_format: LogFormat = Field(default=LogFormat.JSON, description="json (an object a line) or text.")
     metrics: bool = Field(default=True, description="Serve /metrics for Prometheus.")
-    metrics_from: tuple[str, ...] = Field(
+    metrics_from: Networks = Field(
         default=("127.0.0.0/8", "::1/128"), description="Networks that may read /metrics."
     )
-
-    @model_validator(mode="after")
-    def _networks(self) -> Self:
-        for network in self.metrics_from:
-            try:
-                ipaddress.ip_network(network)
-            except ValueError:
-                raise ValueError(f"metrics_from: {network!r} is not a network (address/bits)") from None
-        return self

@@ -16,7 +16,9 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
+from ivrcore.service.api.settings import ApiSettings
 from ivrcore.service.sections import (
+    ApiSection,
     BarredPolicy,
     BillingSettings,
     CallSettings,
@@ -36,6 +38,7 @@ from ivrcore.service.sections import (
 )
 
 __all__ = [
+    "ApiSection",
     "BarredPolicy",
     "BillingSettings",
     "CallSettings",
@@ -83,6 +86,7 @@ class ServiceSettings(BaseSettings):
         description="Database, recordings, captures, spools and prepared prompts.",
     )
     http: HttpSettings = HttpSettings()
+    api: ApiSection = ApiSection()
     store: StoreSettings = StoreSettings()
     workers: WorkerSettings = WorkerSettings()
     trunks: tuple[TrunkSettings, ...] = ()
@@ -136,6 +140,22 @@ class ServiceSettings(BaseSettings):
     def cdr_spool_dir(self) -> Path:
         """CDRs that could not be pushed (FAQ 9.6)."""
         return self.data_dir / "cdr-spool"
+
+    def api_settings(self) -> ApiSettings:
+        """What the API takes: its own section, and what it has in common with others."""
+        return ApiSettings(
+            **{name: getattr(self.api, name) for name in ApiSection.model_fields},
+            sip_uris=self.calls.lab,
+            record_domain=self.recording.domain,
+            record_base_url=self.recording.base_url,
+            record_url_life_s=self.recording.link_lifetime_s,
+            record_key=self.recording.link_secret.get_secret_value(),
+            max_body_bytes=self.http.max_body_bytes,
+            max_headers=self.http.max_headers,
+            max_header_bytes=self.http.max_header_bytes,
+            request_timeout_s=self.http.read_timeout_s,
+            idle_timeout_s=self.http.idle_timeout_s,
+        )
 
     def trunk_for(self, number: str) -> TrunkSettings | None:
         """The trunk with the longest prefix of a number; None when there is none for it."""
