@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -45,6 +46,15 @@ from sip.trunk import DEFAULT_CODECS
 
 
 @dataclass(frozen=True)
+class Press:
+    """Keys pressed so long after the answer. `by`: as `digits_by` of the script."""
+
+    after_s: float
+    digits: str
+    by: str = ""
+
+
+@dataclass(frozen=True)
 class Script:
     """What the softphone does with each call, in this order.
 
@@ -62,6 +72,7 @@ class Script:
         digits_by: "rfc4733", "info" or "in-band"; "" is RFC 4733 where it is negotiated, else in band. A
             talk goes on underneath tones: leave it out where they have to be heard well.
         digit_on_ms, digit_off_ms: how long each key is held, and let go before the next.
+        presses: more keys, each with its own moment and transport.
     """
 
     ring_after_s: float | None = 0.1
@@ -78,6 +89,7 @@ class Script:
     digits_by: str = ""
     digit_on_ms: int = 160
     digit_off_ms: int = 60
+    presses: tuple[Press, ...] = ()
     codecs: tuple[str, ...] = DEFAULT_CODECS
     jitter_buffer_ms: int = 40
 
@@ -90,10 +102,12 @@ class Script:
             raise SipError(f"a softphone script has no {', '.join(sorted(unknown))}")
         if "codecs" in raw:
             raw["codecs"] = tuple(raw["codecs"])
-        if raw.get("digits_by"):
-            known = [transport.value for transport in DigitTransport]
-            if raw["digits_by"] not in known:
-                raise SipError(f"digits go by {', '.join(known)}, not by '{raw['digits_by']}'")
+        if "presses" in raw:
+            raw["presses"] = tuple(Press(**press) for press in raw["presses"])
+        known = ["", *(transport.value for transport in DigitTransport)]
+        for by in (raw.get("digits_by", ""), *(press.by for press in raw.get("presses", ()))):
+            if by not in known:
+                raise SipError(f"digits go by {', '.join(known[1:])}, not by '{by}'")
         return cls(**raw)
 
     def to_json(self) -> str:
@@ -170,13 +184,13 @@ class Softphone(LineOnlyReceiver):
         self._report("hangup", self._now())
         leg.hang_up(cause)
 
-    def _press(self, leg: Leg, digits: str) -> None:
+    def _press(self, leg: Leg, digits: str, by: str) -> None:
         script = self._script
         leg.send_digits(
             digits,
             duration_ms=script.digit_on_ms,
             pause_ms=script.digit_off_ms,
-            transport=DigitTransport(script.digits_by) if script.digits_by else None,
+            transport=DigitTransport(by) if by else None,
         )
 
     def _on_event(self, event: LegEvent) -> None:
@@ -188,8 +202,11 @@ class Softphone(LineOnlyReceiver):
                     leg.play(PlaybackId("talk"), Sound(Path(script.talk), loop=True))
                 if script.hang_up_after_s is not None:
                     self._later(script.hang_up_after_s, leg, lambda: self._hang_up(leg, NORMAL_CLEARING))
+                presses = script.presses
                 if script.digits_after_s is not None:
-                    self._later(script.digits_after_s, leg, lambda: self._press(leg, script.digits))
+                    presses = (Press(script.digits_after_s, script.digits, script.digits_by), *presses)
+                for press in presses:
+                    self._later(press.after_s, leg, partial(self._press, leg, press.digits, press.by))
             case CaptureStarted():
                 self._report("capture", event.at_s)
             case DigitReceived():
@@ -226,7 +243,7 @@ class Softphone(LineOnlyReceiver):
             case "hangup" if leg is not None:
                 self._hang_up(leg, NORMAL_CLEARING)
             case "digits" if leg is not None:
-                self._press(leg, argument)
+                self._press(leg, argument, self._script.digits_by)
             case "script" if leg is None:
                 self._load(argument)
             case _:

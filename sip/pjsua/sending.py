@@ -10,6 +10,9 @@ from sip.reactor import DelayedCall, ReactorTime
 
 log = logging.getLogger("ivrcore.sip")
 
+MOST_TONES = 32
+"""Of one generator (PJMEDIA_TONEGEN_MAX_DIGITS)."""
+
 _TONES_OFF_S = 0.1
 """How long a tone generator is kept after its last tone: some ticks may still be on their way."""
 
@@ -44,11 +47,15 @@ class KeySender:
         self._pending = [call for call in self._pending if call.active()]
         now_s = self._reactor.seconds()
         at_s = max(now_s, self._free_s)
-        for digit in digits:
+        # Tones go to pjmedia together: it puts each at its sample, which no timer of ours would. Keys that go
+        # as negotiated ask for it one by one: a re-INVITE may have added telephone-event or dropped it.
+        at_once = MOST_TONES if transport is DigitTransport.IN_BAND else 1
+        for first in range(0, len(digits), at_once):
+            keys = digits[first : first + at_once]
             self._pending.append(
-                self._reactor.callLater(at_s - now_s, self._press, digit, duration_ms, transport)
+                self._reactor.callLater(at_s - now_s, self._press, keys, duration_ms, pause_ms, transport)
             )
-            at_s += (duration_ms + pause_ms) / 1000
+            at_s += len(keys) * (duration_ms + pause_ms) / 1000
         self._free_s = at_s
 
     def close(self) -> None:
@@ -59,17 +66,16 @@ class KeySender:
         self._pending.clear()
         self._tones.clear()
 
-    def _press(self, digit: str, duration_ms: int, transport: DigitTransport | None) -> None:
+    def _press(self, digits: str, duration_ms: int, pause_ms: int, transport: DigitTransport | None) -> None:
         call = self._call()
         if call is None:
             return
         try:
-            # Asked for each key: a re-INVITE may have added telephone-event or dropped it.
             negotiated = call.getStreamInfo(0).audTxEventPt > 0
             if transport is None:
                 transport = DigitTransport.RFC4733 if negotiated else DigitTransport.IN_BAND
             if transport is DigitTransport.IN_BAND:
-                self._sound(digit, duration_ms)
+                self._sound(digits, duration_ms, pause_ms)
                 return
             param = pj.CallSendDtmfParam()
             param.method = (
@@ -77,26 +83,28 @@ class KeySender:
                 if transport is DigitTransport.INFO
                 else pj.PJSUA_DTMF_METHOD_RFC2833
             )
-            param.digits, param.duration = digit, duration_ms
+            param.digits, param.duration = digits, duration_ms
             call.sendDtmf(param)
         except pj.Error as error:
             log.info("leg %s: a key was not sent: %s", self._leg, error.reason)
 
-    def _sound(self, digit: str, duration_ms: int) -> None:
+    def _sound(self, digits: str, duration_ms: int, pause_ms: int) -> None:
         media = self._media()
         if media is None:
             return
         generator = pj.ToneGenerator()
         generator.createToneGenerator(8000, 1)
-        key = pj.ToneDigit()
-        key.digit, key.on_msec, key.off_msec, key.volume = digit, duration_ms, 0, 0
         keys = pj.ToneDigitVector()
-        keys.append(key)
+        for digit in digits:
+            key = pj.ToneDigit()
+            key.digit, key.on_msec, key.off_msec, key.volume = digit, duration_ms, pause_ms, 0
+            keys.append(key)
         generator.playDigits(keys)
         generator.startTransmit(media)
         self._tones.append(generator)
+        lasts_ms = len(digits) * (duration_ms + pause_ms)
         self._pending.append(
-            self._reactor.callLater(duration_ms / 1000 + _TONES_OFF_S, self._end_tone, generator)
+            self._reactor.callLater(lasts_ms / 1000 + _TONES_OFF_S, self._end_tone, generator)
         )
 
     def _end_tone(self, generator: pj.ToneGenerator) -> None:
