@@ -56,8 +56,9 @@ class Guests(ExitStack):
 
     def enter_context(self, cm: AbstractContextManager[T]) -> T:
         """Take a party in."""
-        if isinstance(cm, Party):
-            self.callback(self._pool.dismiss, cm)
+        party: object = cm
+        if isinstance(party, Party):
+            self.callback(self._pool.dismiss, party)
             return cm.__enter__()
         return super().enter_context(cm)
 

@@ -55,8 +55,7 @@ class Call:
             self.core.hang_up(leg)
             self.core.wait("LegHungUp", leg=leg)
         for name, phone in self.phones.items():
-            phone.wait("ended")
-            phone.end()
+            phone.wait("captured")
             self._recordings[name] = read_pcm(self._ears[name])
 
     def heard_dbm0(self, listener: str, at_s: float) -> float:
@@ -142,7 +141,7 @@ def test_bridge_ordered_before_the_answer_opens_with_it(
     core.wait("LegHungUp", leg="b")
     core.hang_up("a")
     core.wait("LegHungUp", leg="a")
-    first.end()
+    first.wait("captured")
     heard = read_pcm(ear)
     loud = np.flatnonzero(np.abs(heard.astype(np.int32)) > 300)
     # A packet may be under way, two jitter buffers of 40 ms and their ticks lie between the two.

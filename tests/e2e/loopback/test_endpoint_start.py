@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.loopback.parties import Core, Phone
+from tests.e2e.loopback.pool import Pool
 from tests.e2e.loopback.wirephone import WirePhone
 
 pytestmark = pytest.mark.e2e
@@ -24,8 +25,14 @@ def new_core(parties: ExitStack, cache_dir: Path) -> NewCore:
     return lambda **settings: parties.enter_context(Core(cache_dir, **settings))
 
 
-def test_ready_endpoint_names_its_address_and_its_calls(new_core: NewCore) -> None:
-    ready = new_core().wait("ready")
+@pytest.fixture
+def callee(parties: ExitStack, pool: Pool) -> Core:
+    """A second stack, to be called."""
+    return parties.enter_context(pool.core())
+
+
+def test_ready_endpoint_names_its_address_and_its_calls(core: Core) -> None:
+    ready = core.wait("ready")
     host, _, port = ready["address"].partition(":")
     assert host == "127.0.0.1"
     assert int(port) > 0
@@ -39,9 +46,7 @@ def test_chosen_port_is_the_one_it_listens_on(new_core: NewCore) -> None:
     assert new_core(sip_port=port).address == f"127.0.0.1:{port}"
 
 
-def test_only_audio_threads_have_real_time_priority(new_core: NewCore) -> None:
-    core = new_core()
-    core.wait("ready")
+def test_only_audio_threads_have_real_time_priority(core: Core) -> None:
     policies = {
         (task / "comm").read_text().strip(): os.sched_getscheduler(int(task.name))
         for task in Path(f"/proc/{core.process.pid}/task").iterdir()
@@ -129,8 +134,7 @@ def test_closing_hangs_up_every_leg_and_leaves_the_port_free(
         free.bind((host, int(port)))
 
 
-def test_call_that_comes_in_is_offered_with_its_numbers_and_answered(new_core: NewCore, core: Core) -> None:
-    callee = new_core()
+def test_call_that_comes_in_is_offered_with_its_numbers_and_answered(core: Core, callee: Core) -> None:
     core.dial("A", f"sip:*21%23@{callee.address}", display="+8695588")
     call = callee.wait("incoming")
     assert (call["called"], call["calling"], call["asserted"]) == ("*21#", "+8695588", "+8695588")
@@ -144,16 +148,14 @@ def test_call_that_comes_in_is_offered_with_its_numbers_and_answered(new_core: N
     assert callee.wait("LegHungUp")["by_remote"] is False
 
 
-def test_incoming_call_is_refused_with_the_status_of_its_cause(new_core: NewCore, core: Core) -> None:
-    callee = new_core()
+def test_incoming_call_is_refused_with_the_status_of_its_cause(core: Core, callee: Core) -> None:
     core.dial("A", f"sip:1@{callee.address}")
     callee.hang_up(callee.wait("incoming")["leg"], 17)
     ended = core.wait("LegHungUp")
     assert (ended["q850"], ended["sip_status"]) == (17, 486)
 
 
-def test_caller_who_gives_up_ends_the_incoming_leg(new_core: NewCore, core: Core) -> None:
-    callee = new_core()
+def test_caller_who_gives_up_ends_the_incoming_leg(core: Core, callee: Core) -> None:
     core.dial("A", f"sip:1@{callee.address}")
     call = callee.wait("incoming")
     callee.order("ring", leg=call["leg"])
