@@ -285,13 +285,13 @@ class CallSettings(Section):
     numbers: NumberPolicy = Field(
         default=NumberPolicy.CHINA,
         description="Who may be called: china (the mainland without what FAQ 2.8, 2.11, 2.12, 5.13 and "
-        "5.17 bar), e164 (every valid number), any (every number in global format).",
+        "5.17 bar), e164 (every valid number), any (4 to 31 digits).",
     )
     lab: bool = Field(
         default=False, description="Accept SIP URIs (sip:user@host) where numbers are expected."
     )
     barred: BarredPolicy = Field(
-        default=BarredPolicy.REFUSE,
+        default=BarredPolicy.FAIL,
         description="A barred destination: refuse the request with 1010002, or accept it and fail the call "
         "with 8001 as a carrier does (D14).",
     )
