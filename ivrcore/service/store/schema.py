@@ -48,7 +48,8 @@ applications = Table(
     Column("account_id", ForeignKey("accounts.id"), nullable=False, index=True),
     Column("secret", String(128), nullable=False),
     Column("name", String(64), nullable=False),
-    Column("folded_name", String(64), nullable=False),  # names are unique in an account, whatever their case
+    # Names are unique in an account, whatever their case; folding can make three characters of one.
+    Column("folded_name", String(192), nullable=False),
     Column("service", String(16), nullable=False),
     Column("standing", String(16), nullable=False),
     Column("recording", Boolean, nullable=False),

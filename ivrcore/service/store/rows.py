@@ -1,0 +1,53 @@
+"""How values are written in the tables: moments, JSON, and rows that may be there already."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import CursorResult
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970, exact. Raises TypeError for a naive moment."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def moment(n_us: int) -> datetime:
+    """The aware UTC moment of microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=n_us)
+
+
+def moment_or_none(n_us: int | None) -> datetime | None:
+    """As `moment`; None stays None."""
+    return None if n_us is None else moment(n_us)
+
+
+def to_json(value: Mapping[str, object] | list[object]) -> str:
+    """Compact JSON, in its own characters: Chinese text stays readable, and short."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def of_json(text: str) -> dict[str, object]:
+    """The object that `to_json` wrote."""
+    return cast(dict[str, object], json.loads(text))
+
+
+def insert_if_new(connection: Connection, table: Table, values: Mapping[str, object]) -> bool:
+    """Insert one row; False, and no change, when one of its keys is there already.
+
+    Two transactions may try at once: the second waits for the first, and then learns which it is.
+    """
+    insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    result = connection.execute(insert(table).values(**values).on_conflict_do_nothing())
+    return changed(result) == 1
+
+
+def changed(result: CursorResult[Any]) -> int:
+    """How many rows an INSERT, UPDATE or DELETE changed."""
+    return result.rowcount
