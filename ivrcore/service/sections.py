@@ -171,7 +171,7 @@ class StoreSettings(Section):
     threads: int = Field(default=4, ge=1, le=64, description="Threads for database work.")
 
 
-class WorkerSettings(Section):
+class WorkersSettings(Section):
     """The processes that make the calls."""
 
     count: int = Field(
@@ -193,8 +193,10 @@ class WorkerSettings(Section):
         default=DEFAULT_CODECS, description="Offered and accepted codecs, best first."
     )
     orphan_s: Seconds = Field(
-        default=86400.0,
-        description="How long a worker without a front end waits for a new one before it ends its calls.",
+        default=300.0, description="A worker without calls and without a front end ends after this."
+    )
+    stop_s: float = Field(
+        default=0.0, ge=0, le=86400, description="A worker told to go by a signal ends its calls after this."
     )
     queue_wait_s: Seconds = Field(
         default=10.0, description="How long an accepted call may wait for free legs."
@@ -225,7 +227,7 @@ class WorkerSettings(Section):
 
 
 class TrunkSettings(Section):
-    """One way out; a list of them, `[[trunks]]`. A number takes the trunk with its longest prefix."""
+    """One way out; a list of them, `[[trunks]]`."""
 
     name: str = Field(min_length=1, max_length=32, description="Its name in logs and metrics.")
     host: str = Field(description="Where numbers are sent: host or host:port.")
@@ -233,8 +235,10 @@ class TrunkSettings(Section):
     user: str = Field(default="", description="Digest user.")
     password: SecretStr = Field(default=SecretStr(""), description="Digest password.")
     identity_host: str = Field(default="", description="Host part of our From; empty: the trunk's host.")
-    prefixes: tuple[Annotated[str, Field(pattern=r"^\+?[0-9]*$")], ...] = Field(
-        default=(), description="Numbers that begin so go here; none: every number without a better trunk."
+    prefixes: tuple[str, ...] = Field(
+        default=(),
+        description="Numbers that begin so go here, the longest prefix decides; of one trunk at the most "
+        "it is empty: that one takes the rest.",
     )
 
     def trunk(self, codecs: tuple[str, ...] = DEFAULT_CODECS) -> Trunk:

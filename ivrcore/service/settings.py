@@ -34,8 +34,13 @@ from ivrcore.service.sections import (
     RetentionSettings,
     StoreSettings,
     TrunkSettings,
-    WorkerSettings,
+    WorkersSettings,
 )
+from ivrcore.service.workers.settings import WorkerSettings
+from sip.endpoint import EndpointSettings
+from sip.errors import SipConfigError
+from sip.routes import Route, Routes
+from sip.trunk import Trunk
 
 __all__ = [
     "ApiSection",
@@ -56,7 +61,7 @@ __all__ = [
     "SettingsError",
     "StoreSettings",
     "TrunkSettings",
-    "WorkerSettings",
+    "WorkersSettings",
     "anchored",
     "load",
     "section_of",
@@ -88,7 +93,7 @@ class ServiceSettings(BaseSettings):
     http: HttpSettings = HttpSettings()
     api: ApiSection = ApiSection()
     store: StoreSettings = StoreSettings()
-    workers: WorkerSettings = WorkerSettings()
+    workers: WorkersSettings = WorkersSettings()
     trunks: tuple[TrunkSettings, ...] = ()
     calls: CallSettings = CallSettings()
     notify: NotifySettings = NotifySettings()
@@ -110,10 +115,16 @@ class ServiceSettings(BaseSettings):
         return env_settings, init_settings
 
     @model_validator(mode="after")
-    def _names_differ(self) -> Self:
+    def _trunks_fit(self) -> Self:
         names = [trunk.name for trunk in self.trunks]
         if len(set(names)) != len(names):
             raise ValueError("trunks: two have the same name")
+        if sum(not trunk.prefixes for trunk in self.trunks) > 1:
+            raise ValueError("trunks: more than one has no prefixes")
+        try:
+            self.routes()
+        except SipConfigError as error:
+            raise ValueError(f"trunks: {error}") from None
         return self
 
     @property
@@ -137,6 +148,11 @@ class ServiceSettings(BaseSettings):
         return self.data_dir / "captures"
 
     @property
+    def cache_dir(self) -> Path:
+        """Rendered speech and prepared prompts."""
+        return self.data_dir / "cache"
+
+    @property
     def cdr_spool_dir(self) -> Path:
         """CDRs that could not be pushed (FAQ 9.6)."""
         return self.data_dir / "cdr-spool"
@@ -157,14 +173,36 @@ class ServiceSettings(BaseSettings):
             idle_timeout_s=self.http.idle_timeout_s,
         )
 
-    def trunk_for(self, number: str) -> TrunkSettings | None:
-        """The trunk with the longest prefix of a number; None when there is none for it."""
-        best: tuple[int, TrunkSettings] | None = None
-        for trunk in self.trunks:
-            for prefix in trunk.prefixes or ("",):
-                if number.startswith(prefix) and (best is None or len(prefix) > best[0]):
-                    best = len(prefix), trunk
-        return best[1] if best else None
+    def routes(self) -> Routes:
+        """Where numbers go.
+
+        Raises:
+            SipConfigError: the trunks do not go together.
+        """
+        trunks = {entry.name: entry.trunk(self.workers.codecs) for entry in self.trunks}
+        default = [trunks[entry.name] for entry in self.trunks if not entry.prefixes]
+        by_prefix = [Route(prefix, trunks[entry.name]) for entry in self.trunks for prefix in entry.prefixes]
+        return Routes(default[0] if default else Trunk(codecs=self.workers.codecs), tuple(by_prefix))
+
+    def worker_settings(self) -> WorkerSettings:
+        """What a worker is told."""
+        return WorkerSettings(
+            recordings_dir=self.recordings_dir,
+            cache_dir=self.cache_dir,
+            endpoint=EndpointSettings(
+                bind=self.workers.bind,
+                sip_port=self.workers.sip_port,
+                codecs=self.workers.codecs,
+                jitter_buffer_ms=self.workers.jitter_buffer_ms,
+                cache_dir=self.cache_dir,
+                trace_file=self.run_dir / "sip.log" if self.workers.trace else None,
+            ),
+            routes=self.routes(),
+            clock_scale=self.calls.clock_scale,
+            ringback_country=self.calls.ringback_country,
+            orphan_s=self.workers.orphan_s,
+            stop_s=self.workers.stop_s,
+        )
 
 
 def load(path: Path | None) -> ServiceSettings:

@@ -5,7 +5,7 @@ is here never outlives the calls it counts. The refusals are the API's: 1020165,
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -182,51 +182,46 @@ class _Line:
 
 
 class Frequency:
-    """How often an account calls one number: advice of FAQ 2.13, a guard when it is switched on."""
+    """How often one number is called, by whomever: advice of FAQ 2.13, a guard when it is switched on."""
 
     def __init__(self, settings: FrequencySettings, now: Callable[[], datetime]) -> None:
         self._settings = settings
         self._now = now
-        self._calls: dict[tuple[int, str], deque[datetime]] = {}
+        self._calls: dict[str, deque[datetime]] = {}
 
-    def admit(self, account_id: int, numbers: Sequence[str]) -> ResultCode | None:
+    def admit(self, numbers: Iterable[str]) -> ResultCode | None:
         """Count a call to each number; or the refusal's code, and none is counted."""
         if not self._settings.enabled:
             return None
         now = self._now()
         wanted = list(dict.fromkeys(filter(None, numbers)))
         for number in wanted:
-            known = self._recent(account_id, number, now)
+            known = self._recent(number, now)
             in_a_day = sum(1 for at in known if at > now - DAY)
             if in_a_day >= self._settings.per_day or len(known) >= self._settings.per_30_days:
                 return ResultCode.TRAFFIC_CONTROL
         for number in wanted:
-            self._calls.setdefault((account_id, number), deque()).append(now)
+            self._calls.setdefault(number, deque()).append(now)
         return None
 
-    def rebuild(self, calls: Iterable[Call]) -> None:
-        """Count anew from the calls of the last 30 days, in any order."""
+    def rebuild(self, called: Iterable[tuple[str, datetime]]) -> None:
+        """Count anew from what was called in the last 30 days, the oldest first (`calls.called_since`)."""
         self._calls.clear()
-        if not self._settings.enabled:
-            return
-        for call in sorted(calls, key=lambda call: call.accepted_at):
-            for number in {call.a_number, call.b_number} - {""}:
-                self._calls.setdefault((call.account_id, number), deque()).append(call.accepted_at)
+        for number, at in called if self._settings.enabled else ():
+            self._calls.setdefault(number, deque()).append(at)
 
     def forget_old(self) -> None:
         """Drop numbers that were not called for 30 days; for a timer."""
         now = self._now()
-        for account_id, number in list(self._calls):
-            if not self._recent(account_id, number, now):
-                self._calls.pop((account_id, number), None)
+        for number in [number for number in self._calls if not self._recent(number, now)]:
+            del self._calls[number]
 
-    @property
-    def numbers(self) -> int:
+    def __len__(self) -> int:
         """Numbers remembered."""
         return len(self._calls)
 
-    def _recent(self, account_id: int, number: str, now: datetime) -> deque[datetime]:
-        known = self._calls.get((account_id, number), deque())
+    def _recent(self, number: str, now: datetime) -> deque[datetime]:
+        known = self._calls.get(number, deque())
         while known and known[0] <= now - DAYS_30:
             known.popleft()
         return known
