@@ -13,7 +13,7 @@ import numpy.typing as npt
 from media.dtmf.decide import Candidates, Limits, Verdict, examine
 from media.dtmf.digit import KEYS, DtmfDigit, DtmfOnset
 from media.dtmf.hold import Held
-from media.dtmf.screen import screen
+from media.dtmf.screen import Screened, lasting_dial_tone, screen
 from media.dtmf.tables import BLOCK, RING, RING_BLOCKS, Bools, Doubles, Floats, Ints
 from media.errors import MediaFormatError
 from media.types import SAMPLE_RATE_HZ
@@ -163,34 +163,51 @@ class DtmfBank:
         events: list[tuple[int, DtmfEvent]],
     ) -> None:
         """Screen some ticks of all legs at once, then look closer where a tick passed or a digit is open."""
+        first = self._tick
+        newest = self._ring[(first - 1) % RING_BLOCKS]
+        if n_blocks == 1:
+            self._keep(frames, lost)
+            found = screen(newest, self._ring[first % RING_BLOCKS])
+            self._look_closer(found.where, found, np.arange(found.where.size), events)
+            return
         audio = frames.astype(np.float32)
         if lost is not None:
             audio[lost] = 0.0
         blocks = audio.reshape(self.n_legs, n_blocks, BLOCK)
-        newest = self._ring[(self._tick - 1) % RING_BLOCKS]
-        if n_blocks == 1:
-            found = screen(newest, audio)
-        else:
-            before = np.concatenate([newest[:, None], blocks[:, :-1]], axis=1)
-            found = screen(before.reshape(-1, BLOCK), blocks.reshape(-1, BLOCK))
+        before = np.concatenate([newest[:, None], blocks[:, :-1]], axis=1)
+        found = screen(before.reshape(-1, BLOCK), blocks.reshape(-1, BLOCK))
         leg, block = np.divmod(found.where, n_blocks)
         order = np.argsort(block, kind="stable")
         bounds = np.searchsorted(block[order], np.arange(n_blocks + 1))
         for index in range(n_blocks):
-            slot = self._tick % RING_BLOCKS
-            self._ring[slot] = blocks[:, index]
-            if self._lost_ring is not None and lost is not None:
-                self._lost_ring[slot] = lost[:, index * BLOCK : (index + 1) * BLOCK]
-            self._tick += 1
+            part = slice(index * BLOCK, (index + 1) * BLOCK)
+            self._keep(frames[:, part], None if lost is None else lost[:, part])
             rows = order[bounds[index] : bounds[index + 1]]
-            if rows.size or self._some_candidate or self._held.any:
-                self._look_closer(leg[rows], found.digit[rows], found.low_band[rows], events)
+            self._look_closer(leg[rows], found, rows, events)
+
+    def _keep(self, frames: npt.NDArray[np.int16], lost: Bools | None) -> None:
+        """The newest tick into the ring, lost samples as 0."""
+        slot = self._tick % RING_BLOCKS
+        np.copyto(self._ring[slot], frames)
+        if lost is not None:
+            self._ring[slot][lost] = 0.0
+            if self._lost_ring is not None:
+                self._lost_ring[slot] = lost
+        self._tick += 1
 
     def _look_closer(
-        self, legs: Ints, digits: Ints, low_band: Bools, events: list[tuple[int, DtmfEvent]]
+        self, legs: Ints, found: Screened, rows: Ints, events: list[tuple[int, DtmfEvent]]
     ) -> None:
         """One tick of the legs where something is going on."""
+        doubtful = np.flatnonzero(found.doubtful[rows])
+        if doubtful.size:
+            audio, _ = self._audio(legs[doubtful])
+            kept = np.delete(np.arange(rows.size), doubtful[~lasting_dial_tone(audio)])
+            legs, rows = legs[kept], rows[kept]
+        if not (rows.size or self._some_candidate or self._held.any):
+            return
         self._track(self._held.legs(), events)
+        digits, low_band = found.digit[rows], found.low_band[rows]
         older = np.flatnonzero(self._candidate >= 0) if self._some_candidate else np.zeros(0, dtype=np.int64)
         older_digits, older_low_band = self._candidate[older], self._candidate_low_band[older]
         self._candidate[older] = -1
@@ -199,13 +216,13 @@ class DtmfBank:
         self._some_candidate = bool(legs.size)
         # The same key in two ticks is examined once, as the newer tick saw it.
         fresh = self._candidate[older] != older_digits
-        for group, keys, band in (
-            (older[fresh], older_digits[fresh], older_low_band[fresh]),
-            (legs, digits, low_band),
-        ):
-            wanted = self._held.digit[group] != keys
-            if wanted.any():
-                self._examine(group[wanted], keys[wanted], band[wanted], events)
+        older, older_digits, older_low_band = older[fresh], older_digits[fresh], older_low_band[fresh]
+        legs, digits = np.concatenate([older, legs]), np.concatenate([older_digits, digits])
+        low_band = np.concatenate([older_low_band, low_band])
+        newer = np.arange(legs.size) >= older.size
+        wanted = np.flatnonzero(self._held.digit[legs] != digits)
+        if wanted.size:
+            self._examine(legs[wanted], digits[wanted], low_band[wanted], newer[wanted], events)
 
     def _audio(self, legs: Ints) -> tuple[Floats, Bools]:
         """The ring of some legs, oldest sample first."""
@@ -227,16 +244,31 @@ class DtmfBank:
             self._close(leg, end, events)
 
     def _examine(
-        self, legs: Ints, digits: Ints, low_band: Bools, events: list[tuple[int, DtmfEvent]]
+        self, legs: Ints, digits: Ints, low_band: Bools, newer: Bools, events: list[tuple[int, DtmfEvent]]
     ) -> None:
+        """Decide on all candidates together, those a tick old before the new ones."""
         audio, lost = self._audio(legs)
         first = self._first_sample()
         open_digit = self._held.digit[legs] >= 0
         earliest = np.where(open_digit, self._held.start[legs] + BLOCK, self._earliest[legs]) - first
         verdict = examine(Candidates(audio, lost, digits, low_band, earliest), self._limits)
         accepted = np.flatnonzero(verdict.accepted)
-        if accepted.size:
+        if not accepted.size:
+            return
+        is_newer = newer[verdict.row[accepted]]
+        if is_newer.all():
             self._accept(legs, digits, low_band, verdict, accepted, events)
+            return
+        at_once = accepted[~is_newer]
+        self._accept(legs, digits, low_band, verdict, at_once, events)
+        # Where the older candidate was a key, the newer one is looked at again: it begins later now.
+        again = newer & np.isin(legs, legs[verdict.row[at_once]])
+        rest = accepted[is_newer & ~again[verdict.row[accepted]]]
+        if rest.size:
+            self._accept(legs, digits, low_band, verdict, rest, events)
+        again &= self._held.digit[legs] != digits
+        if again.any():
+            self._examine(legs[again], digits[again], low_band[again], newer[again], events)
 
     def _accept(
         self,

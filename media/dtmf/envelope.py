@@ -77,15 +77,19 @@ def correlators(low_index: Ints, low_row: Ints, high_index: Ints, high_row: Ints
         low_row, high_row: tones, 0..3 and 4..7.
 
     Returns:
-        Shape (n, HOP, 4 * _PARTS): cosine and sine of both tones for each third of a window.
+        Shape (n, 4, WINDOW): cosine and negative sine of the low tone, then of the high one.
     """
-    basis = np.concatenate(
-        [GRID[low_row, low_index][..., _MIDDLE], GRID[high_row, high_index][..., _MIDDLE]], axis=1
-    )
+    basis = np.concatenate([_WAVES[low_row, low_index], _WAVES[high_row, high_index]], axis=1)
     gram = basis @ basis.transpose(0, 2, 1)
-    solved = np.linalg.solve(gram, basis)
-    parts = solved.reshape(solved.shape[0], 4, _PARTS, HOP).transpose(0, 3, 2, 1)
-    return np.ascontiguousarray(parts.reshape(solved.shape[0], HOP, 4 * _PARTS), dtype=np.float32)
+    solved: Floats = np.linalg.inv(gram) @ basis
+    return solved
+
+
+_WAVES: Final[Floats] = np.ascontiguousarray(
+    GRID[..., _MIDDLE] * np.array([1, -1], dtype=np.float32)[:, None], dtype=np.float32
+)
+"""The grid over one window, shape (8, 2 * GRID_HALF + 1, 2, WINDOW); the sines negative, so that the two
+products are a complex amplitude."""
 
 
 def _nominal() -> Floats:
@@ -102,15 +106,17 @@ def envelope(audio: Floats, pairs: Floats) -> Envelope:
     """Amplitudes in every window.
 
     Args:
-        audio: shape (n, RING).
-        pairs: what correlators returned, shape (n, HOP, 4 * _PARTS).
+        audio: shape (n, a multiple of HOP), as a rule the whole ring.
+        pairs: what correlators returned, shape (n, 4, WINDOW).
     """
-    parts = audio.reshape(audio.shape[0], RING // HOP, HOP) @ pairs
+    # Thirds of a window are shared by three windows: each is multiplied once, then three are summed.
+    thirds = pairs.reshape(pairs.shape[0], 4 * _PARTS, HOP).transpose(0, 2, 1)
+    parts = audio.reshape(audio.shape[0], audio.shape[1] // HOP, HOP) @ thirds
     last = parts.shape[1] - _PARTS + 1
-    sums = sum(parts[:, part : part + last, 4 * part : 4 * part + 4] for part in range(_PARTS))
-    values = np.asarray(sums)
-    low, high = values[..., 0] - 1j * values[..., 1], values[..., 2] - 1j * values[..., 3]
-    return Envelope(low.astype(np.complex64), high.astype(np.complex64))
+    sums = parts[:, :last, 0::_PARTS] + parts[:, 1 : last + 1, 1::_PARTS]
+    sums += parts[:, 2:, 2::_PARTS]
+    values = sums.view(np.complex64)
+    return Envelope(values[..., 0], values[..., 1])
 
 
 def locate(tones: Envelope, usable: Bools, earliest: Doubles, bridged_windows: int) -> Run:

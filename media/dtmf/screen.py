@@ -2,7 +2,7 @@
 
 One matrix product for all legs; it may be wrong in favour of a digit (the fine stage decides), never against
 one.
-Left out: anything that needs more than the tick and the tail of the one before.
+Left out: what a tone is and where it begins and ends (envelope.py).
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,19 @@ from typing import Final
 
 import numpy as np
 
-from media.dtmf.tables import BLOCK, OMEGAS, SCREEN_BLOCK, SCREEN_TAIL, Bools, Floats, Ints, energy_of
+from media.dtmf.tables import (
+    BLOCK,
+    OMEGAS,
+    RING,
+    SCREEN_BLOCK,
+    SCREEN_TAIL,
+    Bools,
+    Doubles,
+    Floats,
+    Ints,
+    energy_of,
+)
+from media.types import SAMPLE_RATE_HZ
 
 MIN_TONE_ENERGY: Final = energy_of(-53.0)
 """A -48 dBm0 tone 2.4 % off its frequency, seen through the correlator's skirt."""
@@ -29,12 +41,42 @@ MIN_DOMINANCE: Final = 0.62
 MIN_STEADY_SHARE: Final = 0.85
 """Least part of the low band in the bins of hum and dial tones; a voice has its pitch elsewhere."""
 
+MIN_LASTING_SHARE: Final = 0.72
+"""Least part of 120 ms of low band in the bands of hum and dial tones: those reach 0.75 to 0.98, and of the
+ticks of a voice that look like one only a tenth."""
+
 _FFT: Final = 256
 _HUM: Final = slice(1, 4)
 _DIAL: Final = slice(9, 17)
 _HANN: Final[Floats] = np.hanning(_FFT + 1)[:-1].astype(np.float32)
 _LOW_BIN: Final = 18  # 562 Hz: the middle of the high-pass's slope
 _TONE_BINS: Final[Ints] = np.round(OMEGAS / (2 * np.pi) * _FFT).astype(np.int64)
+
+
+def _low_lines() -> Floats:
+    """The spectrum's lines under _LOW_BIN behind the Hann window, shape (_FFT, 2 * (_LOW_BIN - 1))."""
+    phase = 2 * np.pi * np.arange(1, _LOW_BIN) / _FFT * np.arange(_FFT)[:, None]
+    lines = np.concatenate([np.cos(phase), np.sin(phase)], axis=1) * _HANN[:, None]
+    return lines.astype(np.float32)
+
+
+_LOW_LINES: Final[Floats] = _low_lines()
+
+
+def _columns(frequencies_hz: Doubles) -> Floats:
+    """Orthonormal columns that span steady tones over a ring."""
+    phase = 2 * np.pi * frequencies_hz / SAMPLE_RATE_HZ * np.arange(RING)[:, None]
+    sines = np.sin(phase[:, frequencies_hz > 0])
+    basis, _ = np.linalg.qr(np.concatenate([np.cos(phase), sines], axis=1))
+    return np.ascontiguousarray(basis, dtype=np.float32)
+
+
+_STEADY: Final[Floats] = _columns(
+    np.array([0.0, 4.0, 50.0, 60.0, 347.0, 353.0, *range(394, 459, SAMPLE_RATE_HZ // RING)])
+)
+"""Offset, mains hum, and dial tones (ITU-T E.180: 350, 440 and 400 to 450 Hz) a little off."""
+
+_ALL_LOW: Final[Floats] = _columns(np.arange(0.0, 565.0, SAMPLE_RATE_HZ / RING))
 
 
 @dataclass(frozen=True)
@@ -45,11 +87,13 @@ class Screened:
         where: indices of the rows that passed, ascending.
         digit: index into KEYS, one for each.
         low_band: whether the band under 565 Hz is strong enough to be filtered away.
+        doubtful: whether it passed only because the low band looks like a dial tone: see lasting_dial_tone.
     """
 
     where: Ints
     digit: Ints
     low_band: Bools
+    doubtful: Bools
 
 
 def screen(before: Floats, now: Floats) -> Screened:
@@ -62,20 +106,20 @@ def screen(before: Floats, now: Floats) -> Screened:
     tail = before[:, BLOCK - SCREEN_TAIL.shape[0] :]
     products = now @ SCREEN_BLOCK
     products += tail @ SCREEN_TAIL
-    products *= products
-    powers = products[:, :8] + products[:, 8:]
-    low, high = powers[:, :4], powers[:, 4:]
-    best_low, best_high = low.max(axis=1), high.max(axis=1)
-    passed = (best_low > MIN_TONE_ENERGY) & (best_high > MIN_TONE_ENERGY)
+    # Tones in rows, legs in columns: every step that follows then runs over long contiguous rows.
+    squares = np.ascontiguousarray(products.T)
+    squares *= squares
+    powers = squares[:8] + squares[8:]
+    low, high = powers[:4], powers[4:]
+    best_low, best_high = low.max(axis=0), high.max(axis=0)
+    passed = np.minimum(best_low, best_high) > MIN_TONE_ENERGY
     passed &= (best_high > MIN_TWIST * best_low) & (best_high < MAX_TWIST * best_low)
+    passed &= best_low > MIN_DOMINANCE * low.sum(axis=0)
+    passed &= best_high > MIN_DOMINANCE * high.sum(axis=0)
     where = np.flatnonzero(passed)
-    low, high = low[where], high[where]
-    best_low, best_high = best_low[where], best_high[where]
-    kept = (best_low > MIN_DOMINANCE * low.sum(axis=1)) & (best_high > MIN_DOMINANCE * high.sum(axis=1))
-    where, low, high = where[kept], low[kept], high[kept]
-    tones = best_low[kept] + best_high[kept]
-    digit = 4 * low.argmax(axis=1) + high.argmax(axis=1)
-    return _by_energy(before, now, where, digit, tones)
+    low, high = low[:, where], high[:, where]
+    digit = 4 * low.argmax(axis=0) + high.argmax(axis=0)
+    return _by_energy(before, now, where, digit, low.max(axis=0) + high.max(axis=0))
 
 
 def _by_energy(before: Floats, now: Floats, where: Ints, digit: Ints, tones: Floats) -> Screened:
@@ -84,27 +128,51 @@ def _by_energy(before: Floats, now: Floats, where: Ints, digit: Ints, tones: Flo
     # The correlators' middle 160 samples of energy: from 199 to 39 samples before the end.
     middle = part[:, 57:217]
     energy = np.einsum("ij,ij->i", middle, middle)
-    clear = tones > CLEAR_SHARE * energy
-    possible = clear.copy()
-    doubtful = np.flatnonzero(~clear)
-    low_band = np.zeros(where.size, dtype=np.bool_)
-    if doubtful.size:
-        spectrum = np.fft.rfft(part[doubtful] * _HANN, axis=1)
-        power: Floats = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-        above = power[:, _LOW_BIN:].sum(axis=1)
-        below = power[:, 1:_LOW_BIN].sum(axis=1)
-        row, column = np.divmod(digit[doubtful], 4)
-        lines = _around(power, _TONE_BINS[row]) + _around(power, _TONE_BINS[4 + column])
-        steady = power[:, _HUM].sum(axis=1) + power[:, _DIAL].sum(axis=1)
-        over_dial_tone = (lines > MIN_SHARE * above) & (steady > MIN_STEADY_SHARE * below)
-        possible[doubtful] = over_dial_tone | (tones[doubtful] > MIN_SHARE * energy[doubtful])
-        low_band[doubtful] = below > 0.3 * lines
-    kept = np.flatnonzero(possible)
-    return Screened(where[kept], digit[kept], low_band[kept])
+    enough = tones > MIN_SHARE * energy
+    lines = part @ _LOW_LINES
+    lines *= lines
+    below = lines[:, : _LOW_BIN - 1] + lines[:, _LOW_BIN - 1 :]  # lines 1, 2, ... of the spectrum
+    steady = below[:, _HUM.start - 1 : _HUM.stop - 1].sum(axis=1)
+    steady += below[:, _DIAL.start - 1 : _DIAL.stop - 1].sum(axis=1)
+    low_energy = below.sum(axis=1)
+    possible = np.flatnonzero(enough | (steady > MIN_STEADY_SHARE * low_energy))
+    tones, enough, low_energy = tones[possible], enough[possible], low_energy[possible]
+    clear = tones > CLEAR_SHARE * energy[possible]
+    pair, above = _pair_and_above(part[possible], digit[possible])
+    kept = np.flatnonzero(enough | (pair > MIN_SHARE * above))
+    low_band = ~clear & (low_energy > 0.3 * pair)
+    rows = possible[kept]
+    return Screened(where[rows], digit[rows], low_band[kept], ~enough[kept])
+
+
+def _pair_and_above(part: Floats, digit: Ints) -> tuple[Floats, Floats]:
+    """Energy of the two tones, and of all above 565 Hz, in the Hann-windowed end of the audio.
+
+    Args:
+        part: shape (n, _FFT).
+        digit: index into KEYS, one for each.
+    """
+    spectrum = np.fft.rfft(part * _HANN, axis=1)
+    power: Floats = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+    row, column = np.divmod(digit, 4)
+    pair = _around(power, _TONE_BINS[row]) + _around(power, _TONE_BINS[4 + column])
+    return pair, power[:, _LOW_BIN:].sum(axis=1)
 
 
 def _around(power: Floats, bins: Ints) -> Floats:
     """Power of the five lines around one line of each row: a Hann-windowed tone up to 2 % off is inside."""
     columns = bins[:, None] + np.arange(-2, 3)
-    total: Floats = np.take_along_axis(power, columns, axis=1).sum(axis=1)
+    total: Floats = power[np.arange(bins.size)[:, None], columns].sum(axis=1)
     return total
+
+
+def lasting_dial_tone(audio: Floats) -> Bools:
+    """Whether the low band has held a dial tone, hum or an offset for the whole ring; a voice has its pitch
+    and first formant there one moment and elsewhere the next.
+
+    Args:
+        audio: shape (n, RING).
+    """
+    steady, low = audio @ _STEADY, audio @ _ALL_LOW
+    held: Bools = np.einsum("ij,ij->i", steady, steady) > MIN_LASTING_SHARE * np.einsum("ij,ij->i", low, low)
+    return held
