@@ -5,7 +5,7 @@ PYTEST := $(PY) -m pytest
 .PHONY: help setup demo test check unit e2e slow clean
 
 help:
-	@echo "make demo    one whole callback between two softphones, judged by what each party heard"
+	@echo "make demo    a callback and a notification with softphones, judged by what each party heard"
 	@echo "make test    everything CI runs: check, unit and property tests, end-to-end tests"
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make unit    unit and property tests only"

@@ -120,6 +120,10 @@ class Application:
         """Where SIP listens."""
         return self._endpoint.address
 
+    def scale_clock(self, scale: float) -> None:
+        """From now on calls begin with a clock of this scale, see ivrcore.clock."""
+        self._clock = FlowClock(self._reactor, scale)
+
     def call(
         self,
         request: CallbackRequest,

@@ -282,9 +282,9 @@ def dtmf(
 def demo(
     out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("build/demo"),
     cache: Annotated[Path, typer.Option(help="Rendered prompts are kept here.")] = Path("build/cache"),
-    trace: Annotated[bool, typer.Option("--trace", help="Keep SIP traces of all three parties.")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Keep the SIP traces of all parties.")] = False,
 ) -> None:
-    """Make one whole callback between two softphones on this machine, and judge what was heard."""
+    """Make a callback and a notification with softphones on this machine, and judge what was heard."""
     from ivrcore.demo.run import run_demo
 
     try:

@@ -6,8 +6,8 @@ the parent, ends it, so that no telephone is left behind.
 
     lines in    "answer" | "hangup" | "digits 12#" | "script JSON" (for the calls to come) | "quit"
     lines out   {"event": "ready", "address": "127.0.0.1:40123"}, then incoming, answered, capture,
-                digit, hangup (we end it), ended, captured (the file is closed), each with "at_s"
-                (CLOCK_MONOTONIC, comparable between processes)
+                pressed (keys of ours), digit (a key of the far end's), hangup (we end it), ended, captured
+                (the file is closed), each with "at_s" (CLOCK_MONOTONIC, comparable between processes)
 
 This module is a program, so it imports the global reactor, as only ivrcore.app does elsewhere.
 """
@@ -186,6 +186,7 @@ class Softphone(LineOnlyReceiver):
 
     def _press(self, leg: Leg, digits: str, by: str) -> None:
         script = self._script
+        self._report("pressed", self._now(), keys=len(digits), by=by)
         leg.send_digits(
             digits,
             duration_ms=script.digit_on_ms,

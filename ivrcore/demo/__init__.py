@@ -1,1 +1,1 @@
-"""`ivrcore demo`: one whole callback between two real softphones, judged by what each party heard."""
+"""`ivrcore demo`: a callback and a notification with real softphones, judged by what each party heard."""

@@ -22,7 +22,12 @@ COLOURS = {
     "lastMinVoice": "#e45756",
     "talk of A": "#54a24b",
     "talk of B": "#f58518",
+    "element 1": "#4c78a8",
+    "element 2": "#54a24b",
 }
+
+LETTER_SHARE = 0.0055
+"""Width of a letter of a label, as a share of the time axis."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +53,21 @@ def draw(path: Path, tracks: Sequence[Track], moments: Sequence[tuple[float, str
         len(tracks), 1, sharex=True, figsize=(15, 2.6 * len(tracks) + 1.4), squeeze=False
     )
     panels = [row[0] for row in axes]
-    for panel, track in zip(panels, tracks, strict=True):
-        _panel(panel, track)
     ends_s = max(track.starts_s + track.pcm.size / SAMPLE_RATE_HZ for track in tracks)
-    panels[-1].set_xlim(-0.3, ends_s + 0.6)
+    margin_s = ends_s / 60
+    letter_s = (ends_s + 3 * margin_s) * LETTER_SHARE
+    for panel, track in zip(panels, tracks, strict=True):
+        _panel(panel, track, letter_s)
+    panels[-1].set_xlim(-margin_s, ends_s + 2 * margin_s)
     panels[-1].set_xlabel("seconds since the first INVITE")
-    _moments(panels, moments)
+    _moments(panels, moments, letter_s)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     figure.tight_layout(rect=(0, 0, 1, 0.98))
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
-def _panel(panel: Axes, track: Track) -> None:
+def _panel(panel: Axes, track: Track, letter_s: float) -> None:
     # An envelope of 10 ms keeps the picture small and every burst visible.
     step = SAMPLE_RATE_HZ // 100
     whole = track.pcm[: track.pcm.size // step * step].reshape(-1, step).astype(np.int32)
@@ -76,7 +83,7 @@ def _panel(panel: Axes, track: Track) -> None:
         # Labels that would overlap go one row down.
         row = next((i for i, free_s in enumerate(rows) if stretch.start_s >= free_s), len(rows))
         label = stretch.name + (f" {stretch.level_db:+.0f} dB" if abs(stretch.level_db) >= 6 else "")
-        needs_s = stretch.start_s + 0.165 * len(label)
+        needs_s = stretch.start_s + letter_s * len(label)
         rows[row : row + 1] = [needs_s]
         panel.text(
             stretch.start_s + 0.05,
@@ -88,12 +95,12 @@ def _panel(panel: Axes, track: Track) -> None:
         )
 
 
-def _moments(panels: Sequence[Axes], moments: Sequence[tuple[float, str]]) -> None:
+def _moments(panels: Sequence[Axes], moments: Sequence[tuple[float, str]], letter_s: float) -> None:
     last_s = [-9.0, -9.0, -9.0]
     for at_s, label in sorted(moments):
         for panel in panels:
             panel.axvline(at_s, color="#222222", linewidth=0.8, linestyle=":")
-        row = next((i for i, before_s in enumerate(last_s) if at_s - before_s > 0.17 * len(label)), 0)
+        row = next((i for i, before_s in enumerate(last_s) if at_s - before_s > letter_s * len(label)), 0)
         last_s[row] = at_s
         panels[0].annotate(
             label,

@@ -56,7 +56,8 @@ def summary(demo: Demo) -> dict[str, Any]:
 
 def test_every_rule_of_the_demo_holds(demo: Demo) -> None:
     run, _ = demo
-    broken = [finding for finding in summary(demo)["findings"] if not finding["ok"]]
+    told = summary(demo)
+    broken = [one for call in (told, told["notification"]) for one in call["findings"] if not one["ok"]]
     assert broken == []
     assert (run.returncode, summary(demo)["ok"]) == (0, True)
     assert "Traceback" not in run.stderr
@@ -75,13 +76,18 @@ def test_demo_judges_every_kind_of_rule(demo: Demo) -> None:
     ):
         assert subject in rules
     assert len(summary(demo)["findings"]) >= 25
+    rules = " / ".join(finding["rule"] for finding in summary(demo)["notification"]["findings"])
+    for subject in ("replayed", "clipped", "in band", "RFC 4733", "both keys", "display number", "hang-up"):
+        assert subject in rules
+    assert len(summary(demo)["notification"]["findings"]) >= 15
 
 
-def test_demo_leaves_what_each_party_heard_a_picture_and_a_recording_that_opens(demo: Demo) -> None:
+def test_demo_leaves_what_each_party_heard_pictures_and_a_recording_that_opens(demo: Demo) -> None:
     _, out = demo
-    for name in ("heard-a.wav", "heard-b.wav"):
+    for name in ("heard-a.wav", "heard-b.wav", "heard-notified.wav"):
         assert read_pcm(out / name).size > 8000
-    assert (out / "timeline.png").read_bytes()[:8] == PNG_MAGIC
+    for name in ("timeline.png", "notification.png"):
+        assert (out / name).read_bytes()[:8] == PNG_MAGIC
     recording = Path(summary(demo)["recording"]["path"])
     assert recording.parent == (out / "recordings").absolute()
     assert violations(recording) == ()
@@ -93,3 +99,18 @@ def test_demo_s_record_is_that_of_a_call_ended_by_its_limit(demo: Demo) -> None:
     record = summary(demo)["record"]
     assert (record["stateCode"], record["endedBy"]) == (8010, "platform")
     assert record["legs"]["A"]["answeredAt"] < record["legs"]["B"]["calledAt"] < record["talkStartedAt"]
+
+
+def test_demo_s_notification_was_replayed_by_a_tone_and_ended_by_an_event(demo: Demo) -> None:
+    told = summary(demo)["notification"]
+    collected = [(one["element"], one["digits"], one["transports"]) for one in told["record"]["collected"]]
+    assert collected == [(1, "1", ["in-band"]), (1, "9", ["rfc4733"])]
+    heard = told["phones"]["A"]["heard"]
+    assert [(one["name"], one["whole"]) for one in heard] == [
+        ("element 1", True),
+        ("element 1", True),
+        ("element 2", True),
+    ]
+    pressed = [report for report in told["phones"]["A"]["reports"] if report["event"] == "pressed"]
+    assert [report["by"] for report in pressed] == ["in-band", "rfc4733"]
+    assert (told["record"]["stateCode"], told["record"]["endedBy"]) == (0, "platform")
