@@ -16,18 +16,10 @@ from typing import Any, ClassVar, TypeAlias, cast
 
 from twisted.protocols import amp
 
-from ivrcore.service.workers.errors import JobError, WorkerRefusal
+from ivrcore.service.workers.errors import JobError, NotStored, WorkerRefusal
 
 PROTOCOL = 1
 """Counted up when either end would no longer understand the other."""
-
-SOCKET = "socket"
-LOCK = "lock"
-SPOOL = "spool"
-LOG = "log"
-SETTINGS = "settings.json"
-CAPTURES = "captures"
-"""What lies in a worker's directory."""
 
 _PLAIN_BYTES = 16_000
 _MOST_BYTES = 0xFFFF  # of one AMP value
@@ -113,6 +105,7 @@ class Event(amp.Command):
     """One event of a call; answered when it is stored."""
 
     arguments: ClassVar[Fields] = _fields(session=amp.Unicode, event=Json)
+    errors: ClassVar[dict[type[Exception], bytes]] = {NotStored: b"NOT_STORED"}
 
 
 class Room(amp.Command):
