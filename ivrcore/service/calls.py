@@ -1,7 +1,7 @@
 """The heart of the service: a request becomes a call, events become pushes and a CDR.
 
 Everything here runs on the reactor's thread and holds no truth of its own but the ports in use: calls, events
-and CDRs are in the store, and what runs is with the workers. Killed at any line, the next start does the rest.
+and CDRs are in the store, and what runs is with the workers. Killed at any line, another does the rest.
 """
 
 import itertools
@@ -116,7 +116,7 @@ class Calls:
         call = planned.call
         _unless(self._rules.ports.take(app, call.session))
         try:
-            _unless(self._rules.frequency.admit(call.account_id, (call.a_number, call.b_number)))
+            _unless(self._rules.frequency.admit((call.a_number, call.b_number)))
             accepted = Accepted(call.session, self._rules.ports.idle_port(app))
             answer = _stored(app, idempotency, accepted, now)
             yield self._database.run(stored_calls.accept, call, answer)
