@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from ivrcore.service.api.settings import CreatedZone
 from media.errors import MediaFormatError
@@ -33,6 +33,7 @@ def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+OptionalPath: TypeAlias = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
 Networks: TypeAlias = Annotated[tuple[str, ...], AfterValidator(_networks)]
 
 
@@ -86,10 +87,10 @@ class HttpSettings(Section):
     plain: bool = Field(default=True, description="Serve HTTP without TLS.")
     port: PortNumber = Field(default=8080, description="TCP port for HTTP; 0 takes a free one.")
     tls_port: PortNumber = Field(default=8443, description="TCP port for HTTPS; 0 takes a free one.")
-    certificate: Path | None = Field(
+    certificate: OptionalPath = Field(
         default=None, description="PEM file, certificate and chain. HTTPS is served when it is set."
     )
-    key: Path | None = Field(default=None, description="PEM file with the key of the certificate.")
+    key: OptionalPath = Field(default=None, description="PEM file with the key of the certificate.")
     public_url: str = Field(
         default="",
         pattern=r"^(https?://[^\s/?#]+)?$",
@@ -229,8 +230,10 @@ class WorkersSettings(Section):
 class TrunkSettings(Section):
     """One way out; a list of them, `[[trunks]]`."""
 
-    name: str = Field(min_length=1, max_length=32, description="Its name in logs and metrics.")
-    host: str = Field(description="Where numbers are sent: host or host:port.")
+    name: str = Field(min_length=1, max_length=32, examples=["carrier"], description="Its name in logs.")
+    host: str = Field(
+        examples=["sip.carrier.example"], description="Where numbers are sent: host or host:port."
+    )
     proxy: str = Field(default="", description="Outbound proxy, a SIP URI.")
     user: str = Field(default="", description="Digest user.")
     password: SecretStr = Field(default=SecretStr(""), description="Digest password.")
@@ -334,7 +337,7 @@ class NotifySettings(Section):
     allow_private: bool = Field(
         default=False, description="Push to private and loopback addresses too: for labs."
     )
-    ca_file: Path | None = Field(
+    ca_file: OptionalPath = Field(
         default=None, description="PEM file with further authorities for receivers' certificates."
     )
     connect_timeout_s: Seconds = Field(
@@ -404,7 +407,7 @@ class RecordingSettings(Section):
         pattern=r"^(https?://[^\s/?#]+)?$",
         description="Scheme and host of download addresses; empty: those of the request for it (D12).",
     )
-    directory: Path | None = Field(
+    directory: OptionalPath = Field(
         default=None, description="Where finished recordings go; empty: below data_dir."
     )
 
