@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from ivrcore.service.api.errors import Refusal
 from ivrcore.service.api.ports import Accepted, Idempotency, Order
 from ivrcore.service.api.results import ResultCode
-from ivrcore.service.model import Call, CallEvent, ClientApp
+from ivrcore.service.model import Call, CallEvent, ClientApp, Push
 from ivrcore.service.orders import Desk, Plan, plan
 from ivrcore.service.rules.quota import Frequency, Ports, Rate
 from ivrcore.service.settle import Bookkeeping, Told, settle, settle_alone
@@ -53,12 +53,12 @@ class Dispatcher(Protocol):
 class Pushes(Protocol):
     """Where pushes go after the commit."""
 
-    def status(self, app: ClientApp, call: Call, event: CallEvent, body: Mapping[str, object]) -> None:
-        """Push a status event, once."""
+    def notify(self, push: Push) -> None:
+        """Push a status event that is stored; in the order of its session."""
         ...
 
     def wake(self) -> None:
-        """The outbox has something new."""
+        """The outbox has a new CDR."""
         ...
 
 
@@ -228,8 +228,8 @@ class Calls:
         if told is None:
             return
         if told.status is not None:
-            self._pushes.status(told.app, told.call, told.event, told.status)
-        if told.waiting:
+            self._pushes.notify(told.status)
+        if told.fee:
             self._pushes.wake()
         if told.ended:
             self._rules.ports.release(told.call.session)

@@ -45,8 +45,8 @@ class Told:
     """What one event comes to, after its commit.
 
     Attributes:
-        status: the body to be pushed now; None when there is none, or the outbox has it.
-        waiting: the outbox has something new.
+        status: to be pushed now; in durable mode the outbox has it too. None when nobody is to be told.
+        fee: the outbox has a new CDR.
         ended: the call is over, and its CDR complete.
         state_code: of a call that ended.
     """
@@ -54,8 +54,8 @@ class Told:
     call: Call
     app: ClientApp
     event: CallEvent
-    status: Mapping[str, object] | None = None
-    waiting: bool = False
+    status: Push | None = None
+    fee: bool = False
     ended: bool = False
     state_code: int = 0
 
@@ -77,10 +77,10 @@ def settle(connection: Connection, event: CallEvent, books: Bookkeeping, now: da
         return Told(call, app, event)
     b_called = event.kind is EventKind.DISCONNECT and second_leg_called(events.of(connection, event.session))
     body = status_body(call, event, b_called=b_called)
-    if not books.durable:
-        return Told(call, app, event, status=body)
-    _push(connection, PushKind.STATUS, call, call.status_url, event.seq, body, now, now)
-    return Told(call, app, event, waiting=True)
+    push = _push(PushKind.STATUS, call, call.status_url, event.seq, body, now, now)
+    if books.durable:
+        outbox.add(connection, push)
+    return Told(call, app, event, status=push)
 
 
 def settle_alone(
@@ -148,8 +148,8 @@ def _complete(
     _keep_recording(connection, call, record, now)
     if call.fee_url:
         due_at = now + books.merge_wait
-        _push(connection, PushKind.FEE, call, call.fee_url, 0, fee, now, due_at)
-    return Told(call, app, event, waiting=bool(call.fee_url), ended=True, state_code=state_code)
+        outbox.add(connection, _push(PushKind.FEE, call, call.fee_url, 0, fee, now, due_at))
+    return Told(call, app, event, fee=bool(call.fee_url), ended=True, state_code=state_code)
 
 
 def _keep_recording(connection: Connection, call: Call, record: Mapping[str, object], now: datetime) -> None:
@@ -173,7 +173,6 @@ def _keep_recording(connection: Connection, call: Call, record: Mapping[str, obj
 
 
 def _push(
-    connection: Connection,
     kind: PushKind,
     call: Call,
     url: str,
@@ -181,20 +180,17 @@ def _push(
     body: Mapping[str, object],
     now: datetime,
     due_at: datetime,
-) -> None:
-    outbox.add(
-        connection,
-        Push(
-            id=0,
-            kind=kind,
-            app_key=call.app_key,
-            session=call.session,
-            seq=seq,
-            url=url,
-            body=body,
-            created_at=now,
-            due_at=due_at,
-        ),
+) -> Push:
+    return Push(
+        id=0,
+        kind=kind,
+        app_key=call.app_key,
+        session=call.session,
+        seq=seq,
+        url=url,
+        body=body,
+        created_at=now,
+        due_at=due_at,
     )
 
 

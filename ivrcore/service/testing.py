@@ -1,6 +1,5 @@
 """A service without processes and sockets: real store and rules, a dispatcher and pushes that remember."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,10 +10,9 @@ from ivrcore.service.calls import Calls, Rules
 from ivrcore.service.content.files import keep
 from ivrcore.service.model import (
     Account,
-    Call,
-    CallEvent,
     ClientApp,
     Number,
+    Push,
     Review,
     Service,
     Template,
@@ -66,13 +64,12 @@ class HeldDispatcher:
 class RememberedPushes:
     """What would have been pushed."""
 
-    pushed: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    pushed: list[Push] = field(default_factory=list)
     wakes: int = 0
 
-    def status(self, app: ClientApp, call: Call, event: CallEvent, body: Mapping[str, object]) -> None:
-        """As Pushes.status."""
-        del app, event
-        self.pushed.append((call.status_url, body))
+    def notify(self, push: Push) -> None:
+        """As Pushes.notify."""
+        self.pushed.append(push)
 
     def wake(self) -> None:
         """As Pushes.wake."""
@@ -81,7 +78,7 @@ class RememberedPushes:
     @property
     def kinds(self) -> list[str]:
         """The event types, in order."""
-        return [str(body["eventType"]) for _, body in self.pushed]
+        return [str(push.body["eventType"]) for push in self.pushed]
 
 
 class Bench:
