@@ -43,17 +43,21 @@ class AppChanges(TypedDict, total=False):
 
 
 def add_account(connection: Connection, account: Account) -> Account:
-    """Store a new account. Its id is given here when it is 0.
+    """Store a new account. Its id is given here when it is 0; the account as it is stored is returned.
 
     Raises:
-        RefusedChange: there is one of the same name or sp_id.
+        RefusedChange: there is one of the same id, name or sp_id.
     """
     _check_name(account.name)
     values = _account_values(account)
     if account.id:
         values["id"] = account.id
     if not insert_if_new(connection, account_rows, values):
-        raise RefusedChange(f"there is an account of this name or sp_id already: {account.name}")
+        raise RefusedChange(f"there is an account of this id, name or sp_id already: {account.name}")
+    if account.id and connection.dialect.name == "postgresql":
+        # PostgreSQL counts ids apart from the rows.
+        highest = select(func.max(account_rows.c.id)).scalar_subquery()
+        connection.execute(select(func.setval("accounts_id_seq", highest)))
     row = (
         connection.execute(select(account_rows).where(account_rows.c.sp_id == account.sp_id)).mappings().one()
     )

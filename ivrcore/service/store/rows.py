@@ -44,7 +44,9 @@ def insert_if_new(connection: Connection, table: Table, values: Mapping[str, obj
     Two transactions may try at once: the second waits for the first, and then learns which it is.
     """
     insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    result = connection.execute(insert(table).values(**values).on_conflict_do_nothing())
+    statement = insert(table).values(**values).on_conflict_do_nothing().inline()
+    # SQLAlchemy forgets the count of an INSERT unless told, and the new id, asked back, would take its place.
+    result = connection.execute(statement.execution_options(preserve_rowcount=True))
     return changed(result) == 1
 
 
