@@ -4,21 +4,23 @@ The runner keeps a history of (moment, event or command); everything a record sa
 causes is read off it here, in one place, so that a record can be made again from a stored history.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
 from ivrcore.codes import StateCode
-from ivrcore.commands import CloseCall, Collect, Command, Dial, OpenBridge, Report, Status, Verdict
+from ivrcore.commands import CloseCall, Collect, Command, Dial, OpenBridge, Play, Report, Status, Verdict
 from ivrcore.events import (
     Content,
     DigitReceived,
     Event,
     KeyTransport,
+    LegAnswered,
     LegHungUp,
     Party,
+    Playable,
     PromptEnded,
 )
 from ivrcore.flow import Called
@@ -59,6 +61,14 @@ class RecordingRecord:
 
 
 @dataclass(frozen=True)
+class SpeechRecord:
+    """How often a customer's text was spoken, and how long its conversion took: 0.0 if it was done before."""
+
+    plays: int = 0
+    conversion_s: float = 0.0
+
+
+@dataclass(frozen=True)
 class CollectedRecord:
     """What a party pressed after an element of a notification, counted from 0.
 
@@ -87,6 +97,7 @@ class CallRecord:
     recording: RecordingRecord | None = None
     relayed_digits: int = field(default=0)
     collected: tuple[CollectedRecord, ...] = ()
+    speech: SpeechRecord = field(default_factory=SpeechRecord)
 
     @property
     def connected(self) -> bool:
@@ -136,6 +147,7 @@ class CallRecord:
                 "reason": self.recording.reason,
                 "duration_s": round(self.recording.duration_s, 3),
             },
+            "tts": {"plays": self.speech.plays, "seconds": round(self.speech.conversion_s, 3)},
         }
 
     def _leg_json(self, leg: LegRecord) -> dict[str, object]:
@@ -184,6 +196,21 @@ def fold(
         recording=recording,
         collected=_collected(history),
     )
+
+
+def plays_of(playables: Container[Playable], history: History) -> int:
+    """How often any of them began to play to a party."""
+    plays = 0
+    cued: dict[Party, Playable | None] = {}
+    for entry in history:
+        match entry.what:
+            case Dial(party, at_answer):
+                cued[party] = at_answer
+            case LegAnswered(party) if cued.get(party) in playables:
+                plays += 1
+            case Play(prompt=prompt) if prompt in playables:
+                plays += 1
+    return plays
 
 
 def _collected(history: History) -> tuple[CollectedRecord, ...]:

@@ -69,6 +69,7 @@ from sip.bridge import Bridge
 from sip.endpoint import Endpoint
 from sip.leg import Cue, Leg, Sound
 from sip.reactor import DelayedCall
+from sip.routes import Routes
 from sip.trunk import Trunk
 
 log = logging.getLogger("ivrcore.call")
@@ -88,7 +89,7 @@ class CallRunner:
         flow: Flow,
         *,
         endpoint: Endpoint,
-        trunk: Trunk,
+        trunk: Trunk | Routes,
         sounds: Mapping[Playable, Sound],
         clock: FlowClock,
         recorder: Recorder | None = None,
@@ -105,7 +106,7 @@ class CallRunner:
         self._session = session
         self._flow = flow
         self._endpoint = endpoint
-        self._trunk = trunk
+        self._routes = Routes(trunk) if isinstance(trunk, Trunk) else trunk
         self._sounds = sounds
         self._clock = clock
         self._recorder = recorder
@@ -231,7 +232,8 @@ class CallRunner:
         )
         self._legs[party] = leg
         cue = None if at_answer is None else Cue(_playback(at_answer), self._sounds[at_answer])
-        leg.dial(self._trunk, called.number, display=called.display, at_answer=cue)
+        trunk = self._routes.trunk_for(called.number)
+        leg.dial(trunk, called.number, display=called.display, at_answer=cue)
 
     def _bridged(self) -> Bridge:
         if self._bridge is None:

@@ -132,13 +132,17 @@ def sounds_for_verification(
     return VerificationSounds(sounds, code)
 
 
+class VoiceFileError(MediaFileError):
+    """A file of the customer's is missing or cannot be read."""
+
+
 def _check(name: str, path: Path) -> None:
     try:
         validate(path)
     except MediaFormatError as error:
         raise MediaFormatError(f"{name}: {error}") from error
     except MediaFileError as error:
-        raise MediaFileError(f"{name}: {error}") from error
+        raise VoiceFileError(f"{name}: {error}") from error
 
 
 def _ringback(country: str, cache_dir: Path) -> Path:

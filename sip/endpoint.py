@@ -84,6 +84,11 @@ class Endpoint(Protocol):
     def address(self) -> str:
         """`host:port` SIP really listens on."""
 
+    @property
+    def lingering(self) -> int:
+        """How many of the engine's calls are over and not yet released: a far end that is gone costs one
+        for 32 s (RFC 3261, timer F)."""
+
     def new_leg(self, name: str, listener: LegListener) -> Leg:
         """A leg to dial with."""
 

@@ -377,6 +377,11 @@ class ScriptedEndpoint:
         """See sip.endpoint.Endpoint."""
         return f"{LOCAL_HOST}:5060"
 
+    @property
+    def lingering(self) -> int:
+        """See sip.endpoint.Endpoint: none."""
+        return 0
+
     def new_leg(self, name: str, listener: LegListener) -> ScriptedLeg:
         """See sip.endpoint.Endpoint."""
         if name in self.legs and not self.legs[name].over:

@@ -19,7 +19,7 @@ from sip.leg import Leg, LegListener
 from sip.pjsua.bridge import PjsuaBridge
 from sip.pjsua.call import EndedCalls, NativeCall
 from sip.pjsua.capture import CaptureFlusher
-from sip.pjsua.engine import read_limits, silence_log
+from sip.pjsua.engine import native_library, read_limits, silence_log
 from sip.pjsua.inbox import Inbox
 from sip.pjsua.leg import PjsuaLeg
 from sip.pjsua.message import header, uri_user
@@ -263,6 +263,12 @@ class PjsuaEndpoint:
     def has_free_call(self) -> bool:
         """Whether the engine has a call for every leg that needs one."""
         return sum(leg.has_call for leg in self._legs.values()) <= self._limits.calls
+
+    @property
+    def lingering(self) -> int:
+        """See sip.endpoint.Endpoint."""
+        occupied = int(native_library().pjsua_call_get_count())
+        return max(0, occupied - sum(leg.has_call for leg in self._legs.values()))
 
     def host(self) -> str:
         """Our own host for identities when the trunk has none."""

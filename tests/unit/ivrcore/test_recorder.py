@@ -1,5 +1,6 @@
 """One call's recording: what the record says of it, also when the disk gave way."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from ivrcore import recorder as recorder_module
 from ivrcore.cdr import RecordingRecord
 from ivrcore.recorder import Recorder, RecordingPlace
 from media.errors import MediaFileError
+from media.recording import recover
 from media.testsignal import talk
 from media.wav import read_info, write_alaw
 from sip.testing import ScriptedLeg
@@ -25,7 +27,7 @@ def at_once(work: Callable[..., object], *arguments: object) -> "Deferred[object
 class Call:
     """A recording under way; its clock is moved by hand."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "") -> None:
         self.now_s = 100.0
         self.recorder = Recorder(
             "call",
@@ -33,6 +35,7 @@ class Call:
             at_once,
             utc=lambda: 1e9,
             monotonic=lambda: self.now_s,
+            name=name,
         )
         self.legs = ScriptedLeg.alone("A"), ScriptedLeg.alone("B")
         self.folder = folder
@@ -56,6 +59,12 @@ class Call:
         (record,) = records
         return record
 
+    def forget(self) -> None:
+        """The record is stored."""
+        done: list[None] = []
+        self.recorder.forget().addCallback(done.append)
+        assert done == [None]
+
 
 @pytest.fixture
 def call(tmp_path: Path) -> Call:
@@ -69,7 +78,40 @@ def test_whole_recording_has_no_reason(call: Call) -> None:
     assert record.reason == ""
     assert record.path == call.folder / "recordings" / "call.wav"
     assert read_info(record.path).duration_s == pytest.approx(TALK_S - 0.04)
-    assert not (call.folder / "captures" / "call").exists()
+
+
+def test_outcome_stays_in_the_journal_until_it_is_forgotten(call: Call) -> None:
+    call.start()
+    call.capture(TALK_S, TALK_S)
+    record = call.end()
+    (kept,) = recover(call.folder / "captures")
+    assert (kept.session, kept.result.path, kept.settled) == ("call", record.path, True)
+    call.forget()
+    assert list((call.folder / "captures").iterdir()) == []
+    assert record.path is not None
+    assert record.path.exists()
+
+
+def test_file_has_the_name_its_owner_gave_it(tmp_path: Path) -> None:
+    call = Call(tmp_path, name="26030108155210310000001.wav")
+    call.start()
+    call.capture(TALK_S, TALK_S)
+    assert call.end().path == tmp_path / "recordings" / "26030108155210310000001.wav"
+
+
+@pytest.mark.parametrize("n_bytes", [259, 260])
+def test_path_that_no_recorder_takes_is_refused_before_the_call(tmp_path: Path, n_bytes: int) -> None:
+    rest = n_bytes - len(os.fsencode(tmp_path / "captures" / "call" / "leg-a.wav"))
+    folder = tmp_path / ("d" * (rest - 1))
+    recorder = Call(folder).recorder
+    if n_bytes <= 259:
+        recorder.prepare()
+        assert recorder.prepared
+    else:
+        with pytest.raises(MediaFileError, match="260 bytes are more than the 259"):
+            recorder.prepare()
+        assert not recorder.prepared
+        assert not (folder / "captures").exists()
 
 
 def test_recording_cut_by_a_full_disk_says_how_much_it_lacks(call: Call) -> None:
@@ -100,6 +142,7 @@ def test_recording_that_never_started_is_dropped_without_a_trace(call: Call) -> 
     call.recorder.prepare()
     record = call.end(keep=False, reason="no talk")
     assert (record.path, record.reason) == (None, "no talk")
+    call.forget()
     assert not (call.folder / "captures" / "call").exists()
 
 
@@ -113,6 +156,7 @@ def test_capture_directory_that_cannot_be_removed_does_not_hide_the_file(
     call.start()
     call.capture(TALK_S, TALK_S)
     record = call.end()
+    call.forget()
     assert record.path is not None
     assert record.path.exists()
     assert record.reason == ""
