@@ -65,15 +65,10 @@ class RememberedPushes:
     """What would have been pushed."""
 
     pushed: list[Push] = field(default_factory=list)
-    wakes: int = 0
 
     def notify(self, push: Push) -> None:
         """As Pushes.notify."""
         self.pushed.append(push)
-
-    def wake(self) -> None:
-        """As Pushes.wake."""
-        self.wakes += 1
 
     @property
     def kinds(self) -> list[str]:

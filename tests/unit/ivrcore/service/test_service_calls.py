@@ -134,7 +134,6 @@ def test_whole_call_is_pushed_in_order_and_billed(bench: Bench) -> None:
     assert (fee.kind, fee.url) == (PushKind.FEE, "http://sp.example.com/fee")
     assert fee.body["fwdAnswerTime"] == "2026-03-01 08:15:35"
     assert bench.ports.total == 0
-    assert bench.pushes.wakes == 1
 
 
 def test_event_that_comes_twice_is_pushed_once(bench: Bench) -> None:
