@@ -37,6 +37,7 @@ class ApiSettings:
         max_body_bytes, max_headers, max_header_bytes: beyond them 413 or 400.
         request_timeout_s: for the whole of a request, from its first byte to its last.
         idle_timeout_s: of a connection that carries no request.
+        keep_alive: False, the connection is closed after each answer: the documented clients wait for that.
         idempotency_wait_s: how long the second of two equal requests waits for the first one's answer.
     """
 
@@ -61,6 +62,7 @@ class ApiSettings:
     max_header_bytes: int = 16_384
     request_timeout_s: float = 10.0
     idle_timeout_s: float = 30.0
+    keep_alive: bool = False
     idempotency_wait_s: float = 10.0
 
     @property
