@@ -57,6 +57,10 @@ class Pushes(Protocol):
         """Push a status event that is stored; in the order of its session."""
         ...
 
+    def wake(self) -> None:
+        """The outbox has a new CDR."""
+        ...
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -225,6 +229,8 @@ class Calls:
             return
         if told.status is not None:
             self._pushes.notify(told.status)
+        if told.fee:
+            self._pushes.wake()
         if told.ended:
             self._rules.ports.release(told.call.session)
         self._observe(told)

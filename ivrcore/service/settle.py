@@ -8,7 +8,7 @@ outside may learn of an event before it is on disk.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -23,7 +23,6 @@ from ivrcore.service.model import (
     Recording,
 )
 from ivrcore.service.notify.bodies import fee_info, lost_record, second_leg_called, status_body
-from ivrcore.service.notify.outbox import fee_push
 from ivrcore.service.rules.billing import Bill, bill
 from ivrcore.service.sections import BillingSettings
 from ivrcore.service.store import accounts, calls, cdrs, events, outbox, recordings
@@ -38,7 +37,6 @@ class Bookkeeping:
     bucket: str
     prices: BillingSettings
     durable: bool
-    merge_wait: timedelta = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,7 @@ class Told:
 
     Attributes:
         status: to be pushed now; in durable mode the outbox has it too. None when nobody is to be told.
+        fee: the outbox has a new CDR.
         ended: the call is over, and its CDR complete.
         state_code: of a call that ended.
     """
@@ -55,6 +54,7 @@ class Told:
     app: ClientApp
     event: CallEvent
     status: Push | None = None
+    fee: bool = False
     ended: bool = False
     state_code: int = 0
 
@@ -76,17 +76,7 @@ def settle(connection: Connection, event: CallEvent, books: Bookkeeping, now: da
         return Told(call, app, event)
     b_called = event.kind is EventKind.DISCONNECT and second_leg_called(events.of(connection, event.session))
     body = status_body(call, event, b_called=b_called)
-    push = Push(
-        id=0,
-        kind=PushKind.STATUS,
-        app_key=call.app_key,
-        session=call.session,
-        seq=event.seq,
-        url=call.status_url,
-        body=body,
-        created_at=now,
-        due_at=now,
-    )
+    push = _push(PushKind.STATUS, call, call.status_url, event.seq, body, now)
     if books.durable:
         outbox.add(connection, push)
     return Told(call, app, event, status=push)
@@ -156,8 +146,8 @@ def _complete(
     )
     _keep_recording(connection, call, record, now)
     if call.fee_url:
-        outbox.add(connection, fee_push(call, fee, now, merge_wait=books.merge_wait))
-    return Told(call, app, event, ended=True, state_code=state_code)
+        outbox.add(connection, _push(PushKind.FEE, call, call.fee_url, 0, fee, now))
+    return Told(call, app, event, fee=bool(call.fee_url), ended=True, state_code=state_code)
 
 
 def _keep_recording(connection: Connection, call: Call, record: Mapping[str, object], now: datetime) -> None:
@@ -177,6 +167,20 @@ def _keep_recording(connection: Connection, call: Call, record: Mapping[str, obj
             duration_s=float(str(made.get("duration_s") or 0.0)),
             created_at=now,
         ),
+    )
+
+
+def _push(kind: PushKind, call: Call, url: str, seq: int, body: Mapping[str, object], now: datetime) -> Push:
+    return Push(
+        id=0,
+        kind=kind,
+        app_key=call.app_key,
+        session=call.session,
+        seq=seq,
+        url=url,
+        body=body,
+        created_at=now,
+        due_at=now,
     )
 
 

@@ -66,6 +66,12 @@ class RememberedPushes:
 
     pushed: list[Push] = field(default_factory=list)
 
+    wakes: int = 0
+
+    def wake(self) -> None:
+        """As Pushes.wake."""
+        self.wakes += 1
+
     def notify(self, push: Push) -> None:
         """As Pushes.notify."""
         self.pushed.append(push)

@@ -133,6 +133,7 @@ def test_whole_call_is_pushed_in_order_and_billed(bench: Bench) -> None:
     (fee,) = bench.database.run_now(outbox.due, NOW + timedelta(hours=1), 10)
     assert (fee.kind, fee.url) == (PushKind.FEE, "http://sp.example.com/fee")
     assert fee.body["fwdAnswerTime"] == "2026-03-01 08:15:35"
+    assert bench.pushes.wakes == 1
     assert bench.ports.total == 0
 
 
