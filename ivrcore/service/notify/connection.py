@@ -82,7 +82,7 @@ class CheckedEndpoint:
             _Pinned(reactor, addresses), target.host, target.port, timeout=connect_timeout_s
         )
         if target.scheme == "https":
-            endpoint = wrapClientTLS(trust.options_for(target.host), endpoint)
+            endpoint = wrapClientTLS(trust.options_for(target.host), endpoint, cast(Any, reactor))
         self._endpoint = endpoint
         self._max_answer_bytes = max_answer_bytes
         self._connection: _Counting | None = None

@@ -16,7 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ivrcore.service.model import Call, Push, PushKind
+from ivrcore.service.model import Push, PushKind
 from ivrcore.service.notify.bodies import fee_body
 from ivrcore.service.notify.client import Pusher, PushResult
 from ivrcore.service.notify.rows import receivers_due, spool_chunk, take_chunk
@@ -28,12 +28,15 @@ from ivrcore.service.store import outbox
 from ivrcore.service.store.database import Database
 from sip.reactor import DelayedCall, ReactorTime
 
-MERGE_WAIT = timedelta(seconds=1)
+MERGE_WAIT_S = 1.0
 REPEATS = 6
 INTERVAL = timedelta(hours=1)
 BATCH = 50
 
-_POLL_S = 0.25
+_POLL_S = 1.0
+_POLL_MARGIN_S = 0.01
+"""The clock of the rows and the reactor's are two."""
+
 _SPOOL_AGAIN = timedelta(minutes=1)
 """After the spool's disk refused a file."""
 
@@ -41,23 +44,6 @@ _REST_S = 5.0
 """After the store refused: what waits is in it, so nothing is lost by waiting."""
 
 _log = Logger()
-
-
-def fee_push(
-    call: Call, fee: dict[str, object], now: datetime, *, merge_wait: timedelta = MERGE_WAIT
-) -> Push:
-    """The outbox row of a completed CDR, to be stored in the transaction that completes it."""
-    return Push(
-        id=0,
-        kind=PushKind.FEE,
-        app_key=call.app_key,
-        session=call.session,
-        seq=0,
-        url=call.fee_url,
-        body=fee,
-        created_at=now,
-        due_at=now + merge_wait,
-    )
 
 
 class CdrOutbox:
@@ -77,6 +63,7 @@ class CdrOutbox:
         batch: int = BATCH,
         repeats: int = REPEATS,
         interval: timedelta = INTERVAL,
+        merge_wait_s: float = MERGE_WAIT_S,
     ) -> None:
         self._pusher = pusher
         self._secrets = secrets
@@ -89,24 +76,36 @@ class CdrOutbox:
         self._batch = batch
         self._repeats = repeats
         self._interval = interval
+        self._merge_wait_s = merge_wait_s
         self._receivers: dict[tuple[str, str], Deferred[None] | None] = {}
         self._ending = Ending(reactor)
         self._timer: DelayedCall | None = None
+        self._wake: DelayedCall | None = None
+        self._asking = False
         self.n_spooled = 0
 
     def start(self) -> None:
         """Begin, also with what an earlier process left."""
         self._poll()
 
+    def wake(self) -> None:
+        """A CDR has been stored: look when its wait for others is over."""
+        if not self._ending.begun and (self._wake is None or not self._wake.active()):
+            self._wake = self._reactor.callLater(self._merge_wait_s + _POLL_MARGIN_S, self._poll)
+
     def close(self, deadline_s: float) -> "Deferred[None]":
         """Begin no further message; fires when those under way have ended, broken off at the deadline."""
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        for timer in (self._timer, self._wake):
+            if timer is not None and timer.active():
+                timer.cancel()
         return self._ending.wait(bool(self._receivers), deadline_s, self._give_up)
 
     def _poll(self) -> None:
-        if self._ending.begun:
+        if self._asking or self._ending.begun:
             return
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._asking = True
         asked = self._database.read(receivers_due, self._utc())
         asked.addCallback(self._serve_all)
         asked.addCallbacks(lambda _: self._poll_after(_POLL_S), self._not_read)
@@ -116,6 +115,7 @@ class CdrOutbox:
         self._poll_after(_REST_S)
 
     def _poll_after(self, wait_s: float) -> None:
+        self._asking = False
         if not self._ending.begun:
             self._timer = self._reactor.callLater(wait_s, self._poll)
 

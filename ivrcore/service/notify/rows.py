@@ -92,6 +92,14 @@ def spool_chunk(connection: Connection, directory: Path, chunk: SpooledChunk, id
     return path
 
 
+def taken_from_spool(connection: Connection, group: str, now: datetime) -> None:
+    """A chunk that had been given up was delivered after all."""
+    spooled = and_(outbox.c.group == group, outbox.c.state == PushState.SPOOLED.value)
+    ids = list(connection.execute(select(outbox.c.id).where(spooled)).scalars())
+    if ids:
+        stored.delivered(connection, ids, now)
+
+
 def ended(push: Push) -> str:
     """callEndTime of a CDR; the text sorts as the moment does."""
     return str(push.body.get("callEndTime", ""))
