@@ -1,4 +1,8 @@
-"""Every test of the store runs on SQLite and on PostgreSQL."""
+"""Every test of the store runs on SQLite and on PostgreSQL.
+
+`stage` and `empty` are the same two databases for every test of a process, emptied before each; a test that
+closes, locks or fills its database takes `store_url`, a database of its own.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -7,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import postgres
-from tests.unit.ivrcore.service.store.stage import Stage, fill
+from tests.unit.ivrcore.service.store.stage import Stage, fill, wipe
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +43,7 @@ def postgresql_template(cluster: postgres.Cluster) -> str:
 
 @pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """SQLite with empty tables."""
+    """A SQLite of the test's own, with empty tables."""
     path = tmp_path / "store.db"
     shutil.copyfile(sqlite_template, path)
     return f"sqlite:///{path}"
@@ -47,7 +51,7 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgresql_url(cluster: postgres.Cluster, postgresql_template: str) -> Iterator[str]:
-    """PostgreSQL with empty tables."""
+    """A PostgreSQL database of the test's own, with empty tables."""
     name = cluster.create_database(postgresql_template)
     yield cluster.url(name)
     cluster.drop_database(name)
@@ -55,17 +59,35 @@ def postgresql_url(cluster: postgres.Cluster, postgresql_template: str) -> Itera
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest) -> str:
-    """Either, with empty tables."""
+    """Either, of the test's own, with empty tables."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 
 
-@pytest.fixture
-def empty(store_url: str) -> Iterator[Stage]:
-    """A store with empty tables."""
-    stage = Stage(store_url)
+@pytest.fixture(scope="session")
+def kept_sqlite(sqlite_template: Path) -> Iterator[Stage]:
+    """The SQLite that tests share."""
+    path = sqlite_template.with_name("kept.db")
+    shutil.copyfile(sqlite_template, path)
+    stage = Stage(f"sqlite:///{path}")
     yield stage
     stage.close()
+
+
+@pytest.fixture(scope="session")
+def kept_postgresql(cluster: postgres.Cluster, postgresql_template: str) -> Iterator[Stage]:
+    """The PostgreSQL database that tests share."""
+    stage = Stage(cluster.url(cluster.create_database(postgresql_template)))
+    yield stage
+    stage.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest) -> Stage:
+    """A store with empty tables."""
+    stage: Stage = request.getfixturevalue(f"kept_{request.param}")
+    stage.now(wipe)
+    return stage
 
 
 @pytest.fixture

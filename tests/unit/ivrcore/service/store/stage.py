@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -92,6 +92,14 @@ class Stage:
 
     def close(self) -> None:
         self.wait(self.db.close())
+
+
+def wipe(connection: Connection) -> None:
+    """Empty every table, and let ids count from 1 again (SQLite's do by themselves)."""
+    for table in reversed(metadata.sorted_tables):
+        connection.execute(delete(table))
+        if connection.dialect.name == "postgresql" and "id" in table.c and table.name != "templates":
+            connection.execute(select(func.setval(f"{table.name}_id_seq", 1, False)))
 
 
 def fill(stage: Stage) -> None:
