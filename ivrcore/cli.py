@@ -20,12 +20,16 @@ from ivrcore.request import (
     VerificationRequest,
     WarnedParty,
 )
+from ivrcore.service.cli import commands as service_commands
 from media.errors import MediaError
 from sip.errors import SipError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
 )
+
+app.registered_commands += service_commands.registered_commands
+app.registered_groups += service_commands.registered_groups
 
 BUILTIN = "builtin"
 """Names the built-in prompt where a file is asked for."""
@@ -290,6 +294,19 @@ def demo(
     try:
         status = run_demo(out, cache, trace=trace)
     except (RequestError, SipError, MediaError, OSError) as error:
+        refuse(str(error))
+    raise typer.Exit(status)
+
+
+@app.command(hidden=True)
+def worker(directory: Annotated[Path, typer.Argument(help="Has its settings.")]) -> None:
+    """Make calls for a front end. `ivrcore serve` starts it."""
+    from ivrcore.service.workers.errors import WorkerError
+    from ivrcore.service.workers.program import run_worker
+
+    try:
+        status = run_worker(directory)
+    except (WorkerError, SipError, MediaError) as error:
         refuse(str(error))
     raise typer.Exit(status)
 
