@@ -85,11 +85,15 @@ def _texts(value: object, info: ValidationInfo) -> object:
     return value
 
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""JSON can escape half a character; no store and no answer can hold it."""
+
+
 def _matches(pattern: str, result: ResultCode = ResultCode.INVALID_REQUEST) -> Callable[[str], str]:
     compiled = re.compile(pattern, re.ASCII)
 
     def check(value: str) -> str:
-        return value if compiled.fullmatch(value) else refuse(result)
+        return value if compiled.fullmatch(value) and not _LONE_SURROGATE.search(value) else refuse(result)
 
     return check
 

@@ -238,14 +238,7 @@ def _old_logins() -> Json:
         (LOGOUT, "LogOut", ResultBody, ("app_key", "access_token")),
     )
     for path, operation, answer, parameters in steps:
-        paths[path] = {
-            "post": {
-                "operationId": operation,
-                "parameters": [_query(name, 128) for name in parameters],
-                "responses": {
-                    "200": _answer(answer, "Done."),
-                    **_refusals((400, 403, 408, 413, 500)),
-                },
-            }
-        }
+        responses: Json = {"200": _answer(answer, "Done."), **_refusals((400, 403, 408, 413, 500))}
+        queries = [_query(name, 128) for name in parameters]
+        paths[path] = {"post": {"operationId": operation, "parameters": queries, "responses": responses}}
     return paths
