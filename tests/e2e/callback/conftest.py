@@ -1,18 +1,20 @@
 """Callbacks through the command line: the scenarios that tests name, and parties of one test alone."""
 
 import inspect
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from sip.softphone import Script
+from tests.e2e.callback.long_run import LongRun
 from tests.e2e.callback.sounds import Sounds
 from tests.e2e.callback.stage import LOOK_AHEAD, FinishedCall, Scenario, Stage
 from tests.e2e.callback.starvation import STARVED_S
 from tests.e2e.loopback.parties import Phone
+from tests.e2e.loopback.pool import Pool
 from tests.e2e.loopback.wirephone import WirePhone
 
 NewPhone = Callable[[Script], Phone]
@@ -21,6 +23,7 @@ NewPhone = Callable[[Script], Phone]
 def pytest_configure(config: pytest.Config) -> None:
     """The mark that names a test's scenario."""
     config.addinivalue_line("markers", "scenario(scenario): the callback whose result the test judges")
+    config.addinivalue_line("markers", "begun_early(fixture): what takes minutes beside the tests before it")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,9 +68,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def call(request: pytest.FixtureRequest, stage: Stage) -> FinishedCall:
     """The finished call of the test's scenario."""
     items = request.session.items
-    here = items.index(request.node)
-    of_module = [_scenario(item) for item in items[here:] if item.path == request.node.path]
-    ahead = list(dict.fromkeys(scenario for scenario in of_module if scenario is not None))
+    coming = (_scenario(item) for item in items[items.index(request.node) :])
+    # Up to the next test that makes its own call: it may promise 100 ms, and is not to share the machine.
+    of_stage = itertools.takewhile(lambda scenario: scenario is not None, coming)
+    ahead = list(dict.fromkeys(scenario for scenario in of_stage if scenario is not None))
     for scenario in ahead[:LOOK_AHEAD]:
         stage.prepare(scenario)
     return stage.result(ahead[0])
@@ -83,24 +87,49 @@ def _scenario(item: pytest.Item) -> Scenario | None:
 
 
 @pytest.fixture(scope="session")
+def long_run(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LongRun]:
+    """Two hundred calls."""
+    with LongRun(pool, tmp_path_factory.mktemp("long-run")) as run:
+        yield run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begun_early(request: pytest.FixtureRequest) -> None:
+    """Begin what a selected test will judge, and takes minutes."""
+    marks = (mark for item in request.session.items for mark in item.iter_markers("begun_early"))
+    for fixture in dict.fromkeys(mark.args[0] for mark in marks):
+        request.getfixturevalue(fixture)
+
+
+@pytest.fixture(scope="session")
 def sounds(stage: Stage) -> Sounds:
     """The sounds of these calls."""
     return stage.sounds
 
 
-@pytest.fixture
-def parties() -> Iterator[ExitStack]:
-    """Ends what it was given, the last one first."""
-    with ExitStack() as stack:
-        yield stack
+@pytest.fixture(scope="session")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    """Telephones of tests that make their own calls; gone at the end of the session."""
+    pool = Pool(tmp_path_factory.mktemp("cache"))
+    try:
+        yield pool
+    finally:
+        pool.close()
 
 
 @pytest.fixture
-def new_phone(parties: ExitStack, sounds: Sounds, tmp_path: Path) -> NewPhone:
+def parties(pool: Pool) -> Iterator[ExitStack]:
+    """What this test has for itself."""
+    with pool.guests() as guests:
+        yield guests
+
+
+@pytest.fixture
+def new_phone(parties: ExitStack, sounds: Sounds, pool: Pool) -> NewPhone:
     """Makes softphones of this test alone."""
 
     def make(script: Script) -> Phone:
-        return parties.enter_context(Phone(tmp_path / "cache", sounds.in_files(script)))
+        return parties.enter_context(pool.phone(sounds.in_files(script)))
 
     return make
 

@@ -88,6 +88,11 @@ class Core:
                 assert time.monotonic() < until_s, f"no '{text}' in {deadline_s} s, but {self._stderr}"
                 self._news.wait(0.05)
 
+    def has_told(self, text: str) -> bool:
+        """Whether a line of standard error holds the text so far."""
+        with self._news:
+            return any(text in line for line in self._stderr)
+
     def kill(self) -> None:
         """SIGKILL."""
         self.process.kill()

@@ -1,13 +1,16 @@
-"""Scripted callbacks, made ahead of the tests that judge them, two at a time.
+"""Scripted callbacks, made ahead of the tests that judge them, a few at a time.
 
 A call takes as long as it takes; most of it is waiting. So a test names its scenario in a mark, and while one
-is judged, the next ones of its module are already on the wire, on softphones that live for the session.
+is judged, the next ones are already on the wire, on softphones that live for the session. A core goes on for
+a second after its call, for late requests: by then its telephones are in the next one.
 """
 
 import itertools
 import json
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -21,14 +24,15 @@ from tests.e2e.callback.sounds import TALK_A, TALK_B, Sounds
 from tests.e2e.callback.starvation import StarvationWatch
 from tests.e2e.loopback.parties import Phone, Report
 
-LANES = 2
-LOOK_AHEAD = 4
+LANES = 3
+LOOK_AHEAD = 6
 START_DEADLINE_S = 60.0
 
 QUICK_A = Script(ring_after_s=0.05, answer_after_s=0.2, talk=TALK_A)
 QUICK_B = Script(ring_after_s=0.1, answer_after_s=0.4, talk=TALK_B, hang_up_after_s=1.5)
 """B ends the call after 1.5 s of talk."""
 
+SETTING_UP = ("ready", "script")
 SIGNALLING = ("incoming", "answered", "hangup", "digit", "ended")
 
 
@@ -129,25 +133,27 @@ class Line(Phone):
 
     def load(self, script: Script) -> None:
         """Take a script; only what happens from now on is reported."""
-        with self._news:
-            self.reports.clear()
-        self.say(f"script {script.to_json()}")
+        super().load(script)
         self.wait("script")
 
-    def collect(self, recording: Path) -> Telephone:
-        """The reports of the call, when it is over here too; none when it was never called."""
-        if self.all("incoming"):
+    def collect(self, recording: Path, *, called: bool = False) -> Telephone:
+        """The reports of the call, when it is over here too; none when it was never called.
+
+        Args:
+            called: it was certainly, though perhaps it has not told so yet.
+        """
+        if called or self.all("incoming"):
             self.wait("captured")
-        return Telephone(tuple(self.reports[1:]), recording)
+        return Telephone(tuple(one for one in self.reports if one["event"] not in SETTING_UP), recording)
 
 
 class Stage:
-    """Two lanes of two telephones each."""
+    """Lanes of two telephones each."""
 
     def __init__(self, folder: Path) -> None:
         self.sounds = Sounds(folder)
         self._folder = folder
-        self._pool = ThreadPoolExecutor(LANES)
+        self._pool = ThreadPoolExecutor(2 * LANES)  # the cores that only linger need no lane
         self._numbers = itertools.count()
         self._futures: dict[Scenario, Future[FinishedCall]] = {}
         self._free: SimpleQueue[tuple[Line, Line] | None] = SimpleQueue()
@@ -173,6 +179,8 @@ class Stage:
     def close(self) -> None:
         """End every telephone."""
         self._pool.shutdown(cancel_futures=True)
+        for line in self._lines:
+            line.leave()
         errors = []
         for line in self._lines:
             try:
@@ -182,12 +190,37 @@ class Stage:
         assert errors == []
 
     def _make(self, number: int, scenario: Scenario) -> FinishedCall:
-        lines = self._free.get() or self._new_lane()
-        usable = False
+        folder = self._folder / f"call-{number}"
+        folder.mkdir()
+        data = folder / "data"
+        with ExitStack() as cores:
+            with self._lane() as lines, ExitStack() as looking:
+                recordings = folder / "heard-a.wav", folder / "heard-b.wav"
+                for line, script, path in zip(lines, (scenario.a, scenario.b), recordings, strict=True):
+                    line.load(replace(self.sounds.in_files(script), hear=str(path)))
+                options = [self.sounds.path(option) for option in scenario.options]
+                arguments = (*(line.dialled for line in lines), "--json", "--data", str(data), *options)
+                core = cores.enter_context(Core(*arguments))
+                core.wait_for("SIP on")
+                pids = [core.process.pid, *(line.process.pid for line in lines)]
+                watch = looking.enter_context(StarvationWatch(pids))
+                core.wait_for("the call is over")
+                a, b = (
+                    line.collect(path, called=core.has_told(f"  {party} is called"))
+                    for party, line, path in zip("AB", lines, recordings, strict=True)
+                )
+            finished = core.finish()
+        (folder / "core.log").write_text(finished.stderr + finished.stdout)
+        (folder / "phones.json").write_text(json.dumps([a.reports, b.reports], indent=1))
+        return FinishedCall(finished, a, b, data, watch.longest_s, self.sounds)
+
+    @contextmanager
+    def _lane(self) -> Iterator[tuple[Line, Line]]:
+        lines, usable = self._free.get(), False
         try:
-            call = self._call(self._folder / f"call-{number}", lines, scenario)
+            lines = lines or self._new_lane()
+            yield lines
             usable = True
-            return call
         finally:
             self._free.put(lines if usable else None)
 
@@ -197,19 +230,3 @@ class Stage:
         for line in lines:
             line.start()
         return lines
-
-    def _call(self, folder: Path, lines: tuple[Line, Line], scenario: Scenario) -> FinishedCall:
-        folder.mkdir()
-        recordings = folder / "heard-a.wav", folder / "heard-b.wav"
-        for line, script, path in zip(lines, (scenario.a, scenario.b), recordings, strict=True):
-            line.load(replace(self.sounds.in_files(script), hear=str(path)))
-        data = folder / "data"
-        options = [self.sounds.path(option) for option in scenario.options]
-        with Core(*(line.dialled for line in lines), "--json", "--data", str(data), *options) as core:
-            core.wait_for("SIP on")
-            with StarvationWatch([core.process.pid, *(line.process.pid for line in lines)]) as watch:
-                finished = core.finish()
-        (folder / "core.log").write_text(finished.stderr + finished.stdout)
-        a, b = (line.collect(path) for line, path in zip(lines, recordings, strict=True))
-        (folder / "phones.json").write_text(json.dumps([a.reports, b.reports], indent=1))
-        return FinishedCall(finished, a, b, data, watch.longest_s, self.sounds)

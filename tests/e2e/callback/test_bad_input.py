@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple, cast
 
 import numpy as np
 import pytest
@@ -19,6 +20,11 @@ pytestmark = pytest.mark.e2e
 
 NOWHERE = "127.0.0.1:9"
 """Discard: nothing listens there on a machine of today."""
+
+NOBODY = (f"sip:a@{NOWHERE}", f"sip:b@{NOWHERE}")
+TRUNK = ("100", "200", "--trunk", NOWHERE)
+
+LOOK_AHEAD = 4
 
 TIMER_B_S = 32.0
 """RFC 3261 section 17.1.1.2: 64 times T1."""
@@ -55,6 +61,76 @@ def nothing_left(data: Path) -> bool:
     ) == []
 
 
+# -- attempts -----------------------------------------------------------------------------------------------
+
+
+class Attempt(NamedTuple):
+    """A core that was started with the arguments of a test, and what it left."""
+
+    finished: Finished
+    data: Path
+    arguments: tuple[str, ...]
+
+
+class Attempts:
+    """Runs of the core that call nobody, two at a time, ahead of their tests: most of each is its start."""
+
+    def __init__(self, places: dict[str, str], factory: pytest.TempPathFactory) -> None:
+        self._places = places
+        self._factory = factory
+        self._pool = ThreadPoolExecutor(2)
+        self._futures: dict[str, Future[Attempt]] = {}
+
+    def prepare(self, item: pytest.Item) -> None:
+        """Run the core of a test, once, as soon as there is room."""
+        if item.nodeid not in self._futures and isinstance(item, pytest.Function):
+            params = item.callspec.params if hasattr(item, "callspec") else {}
+            if "arguments" in params:
+                self._futures[item.nodeid] = self._pool.submit(
+                    self._run,
+                    cast("tuple[str, ...]", params["arguments"]),
+                    cast("str | None", params.get("obstacle")),
+                )
+
+    def result(self, item: pytest.Item) -> Attempt:
+        """Of the test."""
+        return self._futures[item.nodeid].result()
+
+    def close(self) -> None:
+        """Wait for what runs."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _run(self, arguments: tuple[str, ...], obstacle: str | None) -> Attempt:
+        data = self._factory.mktemp("attempt") / "data"
+        if obstacle is not None:
+            (data / obstacle).parent.mkdir(exist_ok=True)
+            (data / obstacle).write_text("not a directory")
+        places = {**self._places, "data": str(data)}
+        placed = tuple(argument.format(**places) for argument in arguments)
+        return Attempt(call(data, *placed), data, placed)
+
+
+@pytest.fixture(scope="module")
+def attempts(prompts: Path, busy_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attempts]:
+    """What stands in braces in arguments is replaced by its place."""
+    attempts = Attempts({"prompts": str(prompts), "busy_port": str(busy_port)}, tmp_path_factory)
+    try:
+        yield attempts
+    finally:
+        attempts.close()
+
+
+@pytest.fixture
+def attempt(request: pytest.FixtureRequest, attempts: Attempts) -> Attempt:
+    """The finished core of this test, while those of the next ones run."""
+    items = request.session.items
+    here = items.index(request.node)
+    for item in items[here : here + LOOK_AHEAD]:
+        if item.path == request.node.path:
+            attempts.prepare(item)
+    return attempts.result(request.node)
+
+
 # -- prompts ------------------------------------------------------------------------------------------------
 
 
@@ -75,98 +151,95 @@ def prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "property_named"),
+    ("arguments", "property_named"),
     [
-        ("pcm.wav", "encoding is PCM, must be A-law"),
-        ("mu-law.wav", "encoding is mu-law, must be A-law"),
-        ("16-khz.wav", "sample rate is 16000 Hz, must be 8000 Hz"),
-        ("stereo.wav", "number of channels is 2, must be 1"),
-        ("too-large.wav", "must be at most 2097152 bytes"),
-        ("no-wav.wav", "must be a RIFF WAVE file"),
-        ("empty.wav", "is empty"),
-        ("directory.wav", "is not a regular file"),
-        ("missing.wav", "No such file or directory"),
+        pytest.param((*NOBODY, "--record", "--pre-voice", f"{{prompts}}/{name}"), line, id=name)
+        for name, line in (
+            ("pcm.wav", "encoding is PCM, must be A-law"),
+            ("mu-law.wav", "encoding is mu-law, must be A-law"),
+            ("16-khz.wav", "sample rate is 16000 Hz, must be 8000 Hz"),
+            ("stereo.wav", "number of channels is 2, must be 1"),
+            ("too-large.wav", "must be at most 2097152 bytes"),
+            ("no-wav.wav", "must be a RIFF WAVE file"),
+            ("empty.wav", "is empty"),
+            ("directory.wav", "is not a regular file"),
+            ("missing.wav", "No such file or directory"),
+        )
     ],
 )
 def test_prompt_of_a_wrong_format_is_refused_by_name_and_property(
-    prompts: Path, tmp_path: Path, name: str, property_named: str
+    attempt: Attempt, arguments: tuple[str, ...], property_named: str
 ) -> None:
-    path = prompts / name
-    finished = call(tmp_path, f"sip:a@{NOWHERE}", f"sip:b@{NOWHERE}", "--record", "--pre-voice", str(path))
-    line = told(finished)
-    assert line.startswith(f"preVoice: {path}: ")
+    line = told(attempt.finished)
+    assert line.startswith(f"preVoice: {attempt.arguments[-1]}: ")
     assert property_named in line
-    assert nothing_left(tmp_path)
+    assert nothing_left(attempt.data)
 
 
 @pytest.mark.parametrize(
-    ("options", "prompt"),
+    ("arguments", "prompt"),
     [
-        (("--wait-voice",), "waitVoice"),
-        (("--record", "--record-hint"), "recordHintTone"),
-        (("--max-duration", "2", "--last-minute"), "lastMinVoice"),
+        pytest.param((*NOBODY, *options, "{prompts}/pcm.wav"), prompt, id=prompt)
+        for options, prompt in (
+            (("--wait-voice",), "waitVoice"),
+            (("--record", "--record-hint"), "recordHintTone"),
+            (("--max-duration", "2", "--last-minute"), "lastMinVoice"),
+        )
     ],
 )
 def test_every_prompt_is_judged_before_anybody_is_called(
-    prompts: Path, tmp_path: Path, options: tuple[str, ...], prompt: str
+    attempt: Attempt, arguments: tuple[str, ...], prompt: str
 ) -> None:
-    path = str(prompts / "pcm.wav")
-    finished = call(tmp_path, f"sip:a@{NOWHERE}", f"sip:b@{NOWHERE}", *options, path)
-    assert told(finished).startswith(f"{prompt}: {path}: encoding is PCM")
-    assert nothing_left(tmp_path)
+    assert told(attempt.finished).startswith(f"{prompt}: {attempt.arguments[-1]}: encoding is PCM")
+    assert nothing_left(attempt.data)
 
 
 # -- numbers and options -----------------------------------------------------------------------------------
 
 
-REFUSED: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("12a3", "200", "--trunk", NOWHERE), "destination '12a3' is neither a number"),
-    (("100", "2 00", "--trunk", NOWHERE), "destination '2 00' is neither a number"),
-    (("100", "sip:b@", "--trunk", NOWHERE), "destination 'sip:b@' is not a SIP URI"),
-    (("100", "sip:b@h:99999", "--trunk", NOWHERE), "destination 'sip:b@h:99999' is not a SIP URI"),
-    (("", "200", "--trunk", NOWHERE), "destination '' is neither a number"),
-    (("1" * 32, "200", "--trunk", NOWHERE), "destination '1111"),
-    (("100", "200"), "number 100 needs a trunk"),
-    (("100", "200", "--trunk", "127.0.0.1:0"), "trunk '127.0.0.1:0': the port must be"),
-    (("100", "200", "--trunk", "two hosts"), "trunk 'two hosts' is not host or host:port"),
-    (("100", "200", "--trunk", NOWHERE, "--proxy", "gw"), "outbound proxy 'gw' is not a SIP URI"),
-    (("100", "200", "--trunk", NOWHERE, "--password", "x"), "a trunk password needs a trunk user"),
-    (("100", "200", "--trunk", NOWHERE, "--display-a", "1 2"), "display number '1 2' cannot stand"),
-    (("100", "200", "--trunk", NOWHERE, "--codecs", "GSM7"), "unknown codec 'GSM7': known are PCMA"),
-    (("100", "200", "--trunk", NOWHERE, "--codecs", ","), "no codec: name at least one"),
-    (("100", "200", "--trunk", NOWHERE, "--max-duration", "-1"), "maxDuration -1 is not 0 to 1440"),
-    (("100", "200", "--trunk", NOWHERE, "--max-duration", "1441"), "maxDuration 1441 is not 0 to 1440"),
-    (("100", "200", "--trunk", NOWHERE, "--ring-timeout", "-5"), "ring timeout -5 s is not 1 to 600"),
-    (("100", "200", "--trunk", NOWHERE, "--ring-timeout", "0"), "ring timeout 0 s is not 1 to 600"),
-    (("100", "200", "--trunk", NOWHERE, "--clock-scale", "0"), "clock scale 0 is not 0.001 to 1000"),
-    (("100", "200", "--trunk", NOWHERE, "--clock-scale", "-1"), "clock scale -1 is not 0.001 to 1000"),
-    (("100", "200", "--trunk", NOWHERE, "--clock-scale", "nan"), "clock scale nan is not 0.001"),
-    (("100", "200", "--trunk", NOWHERE, "--clock-scale", "inf"), "clock scale inf is not 0.001"),
-    (("100", "200", "--trunk", NOWHERE, "--sip-port", "70000"), "SIP port 70000 is not 0 to 65535"),
-    (("100", "200", "--trunk", NOWHERE, "--bind", "192.0.2.1"), "address 192.0.2.1 is not one of"),
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        pytest.param(arguments, line, id=line)
+        for arguments, line in (
+            (("12a3", "200", "--trunk", NOWHERE), "destination '12a3' is neither a number"),
+            (("100", "2 00", "--trunk", NOWHERE), "destination '2 00' is neither a number"),
+            (("100", "sip:b@", "--trunk", NOWHERE), "destination 'sip:b@' is not a SIP URI"),
+            (("100", "sip:b@h:99999", "--trunk", NOWHERE), "destination 'sip:b@h:99999' is not a SIP URI"),
+            (("", "200", "--trunk", NOWHERE), "destination '' is neither a number"),
+            (("1" * 32, "200", "--trunk", NOWHERE), "destination '1111"),
+            (("100", "200"), "number 100 needs a trunk"),
+            (("100", "200", "--trunk", "127.0.0.1:0"), "trunk '127.0.0.1:0': the port must be"),
+            (("100", "200", "--trunk", "two hosts"), "trunk 'two hosts' is not host or host:port"),
+            (("100", "200", "--trunk", NOWHERE, "--proxy", "gw"), "outbound proxy 'gw' is not a SIP URI"),
+            (("100", "200", "--trunk", NOWHERE, "--password", "x"), "a trunk password needs a trunk user"),
+            (("100", "200", "--trunk", NOWHERE, "--display-a", "1 2"), "display number '1 2' cannot stand"),
+            (("100", "200", "--trunk", NOWHERE, "--codecs", "GSM7"), "unknown codec 'GSM7': known are PCMA"),
+            (("100", "200", "--trunk", NOWHERE, "--codecs", ","), "no codec: name at least one"),
+            (("100", "200", "--trunk", NOWHERE, "--max-duration", "-1"), "maxDuration -1 is not 0 to 1440"),
+            (
+                ("100", "200", "--trunk", NOWHERE, "--max-duration", "1441"),
+                "maxDuration 1441 is not 0 to 1440",
+            ),
+            (("100", "200", "--trunk", NOWHERE, "--ring-timeout", "-5"), "ring timeout -5 s is not 1 to 600"),
+            (("100", "200", "--trunk", NOWHERE, "--ring-timeout", "0"), "ring timeout 0 s is not 1 to 600"),
+            (("100", "200", "--trunk", NOWHERE, "--clock-scale", "0"), "clock scale 0 is not 0.001 to 1000"),
+            (
+                ("100", "200", "--trunk", NOWHERE, "--clock-scale", "-1"),
+                "clock scale -1 is not 0.001 to 1000",
+            ),
+            (("100", "200", "--trunk", NOWHERE, "--clock-scale", "nan"), "clock scale nan is not 0.001"),
+            (("100", "200", "--trunk", NOWHERE, "--clock-scale", "inf"), "clock scale inf is not 0.001"),
+            (("100", "200", "--trunk", NOWHERE, "--sip-port", "70000"), "SIP port 70000 is not 0 to 65535"),
+            (("100", "200", "--trunk", NOWHERE, "--bind", "192.0.2.1"), "address 192.0.2.1 is not one of"),
+        )
+    ],
 )
-
-
-@pytest.fixture(scope="module")
-def refusals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Future[tuple[Finished, Path]]]]:
-    """Every row of REFUSED, two cores at a time: most of such a run is starting the interpreter."""
-
-    def run(arguments: tuple[str, ...]) -> tuple[Finished, Path]:
-        data = tmp_path_factory.mktemp("refused")
-        return call(data, *arguments), data
-
-    with ThreadPoolExecutor(2) as pool:
-        yield [pool.submit(run, arguments) for arguments, _ in REFUSED]
-        pool.shutdown(cancel_futures=True)
-
-
-@pytest.mark.parametrize("row", range(len(REFUSED)), ids=[line for _, line in REFUSED])
 def test_malformed_option_is_named_in_one_line(
-    refusals: list[Future[tuple[Finished, Path]]], row: int
+    attempt: Attempt, arguments: tuple[str, ...], line: str
 ) -> None:
-    finished, data = refusals[row].result()
-    assert told(finished).startswith(REFUSED[row][1])
-    assert nothing_left(data)
+    assert told(attempt.finished).startswith(line)
+    assert nothing_left(attempt.data)
 
 
 @pytest.mark.parametrize(
@@ -179,47 +252,58 @@ def test_malformed_option_is_named_in_one_line(
     ],
 )
 def test_wrong_usage_is_status_2_and_names_the_argument(
-    tmp_path: Path, arguments: tuple[str, ...], named: str
+    attempt: Attempt, arguments: tuple[str, ...], named: str
 ) -> None:
-    finished = call(tmp_path, *arguments)
+    finished = attempt.finished
     assert finished.status == 2
     assert "Traceback" not in finished.stderr
     assert "Usage: " in finished.lines[0]
     assert named in finished.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert not attempt.data.exists()
 
 
 # -- the machine --------------------------------------------------------------------------------------------
 
 
-def test_busy_port_is_refused_with_the_way_out(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def busy_port() -> Iterator[int]:
+    """A UDP port that somebody has."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as busy:
         busy.bind(("127.0.0.1", 0))
-        port = busy.getsockname()[1]
-        finished = call(tmp_path, "100", "200", "--trunk", NOWHERE, "--sip-port", str(port))
-    line = told(finished)
-    assert line == f"UDP port {port} on 127.0.0.1 is in use: choose another SIP port, or 0 for a free one"
-    assert nothing_left(tmp_path)
+        yield busy.getsockname()[1]
 
 
-def test_file_in_the_place_of_the_data_directory_is_refused(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    data.write_text("not a directory")
-    assert str(data) in told(call(data, "100", "200", "--trunk", NOWHERE, "--record"))
-    assert data.read_text() == "not a directory"
+@pytest.mark.parametrize("arguments", [(*TRUNK, "--sip-port", "{busy_port}")], ids=["busy"])
+def test_busy_port_is_refused_with_the_way_out(
+    attempt: Attempt, arguments: tuple[str, ...], busy_port: int
+) -> None:
+    assert told(attempt.finished) == (
+        f"UDP port {busy_port} on 127.0.0.1 is in use: choose another SIP port, or 0 for a free one"
+    )
+    assert nothing_left(attempt.data)
 
 
-@pytest.mark.parametrize("part", ["captures", "recordings", "cache"])
-def test_file_in_the_place_of_one_of_its_directories_is_refused(tmp_path: Path, part: str) -> None:
-    (tmp_path / part).write_text("not a directory")
-    line = told(call(tmp_path, "100", "200", "--trunk", NOWHERE, "--record"))
-    assert str(tmp_path / part) in line
+@pytest.mark.parametrize(("arguments", "obstacle"), [((*TRUNK, "--record"), "")], ids=["data"])
+def test_file_in_the_place_of_the_data_directory_is_refused(
+    attempt: Attempt, arguments: tuple[str, ...], obstacle: str
+) -> None:
+    assert str(attempt.data) in told(attempt.finished)
+    assert attempt.data.read_text() == "not a directory"
 
 
-def test_trace_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    trace = tmp_path / "missing" / "trace.log"
-    line = told(call(tmp_path, "100", "200", "--trunk", NOWHERE, "--trace", str(trace)))
-    assert str(trace) in line
+@pytest.mark.parametrize(
+    ("arguments", "obstacle"),
+    [pytest.param((*TRUNK, "--record"), part, id=part) for part in ("captures", "recordings", "cache")],
+)
+def test_file_in_the_place_of_one_of_its_directories_is_refused(
+    attempt: Attempt, arguments: tuple[str, ...], obstacle: str
+) -> None:
+    assert str(attempt.data / obstacle) in told(attempt.finished)
+
+
+@pytest.mark.parametrize("arguments", [(*TRUNK, "--trace", "{data}/missing/trace.log")], ids=["trace"])
+def test_trace_file_that_cannot_be_written_is_refused(attempt: Attempt, arguments: tuple[str, ...]) -> None:
+    assert attempt.arguments[-1] in told(attempt.finished)
 
 
 # -- the trunk ----------------------------------------------------------------------------------------------

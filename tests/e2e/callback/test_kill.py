@@ -33,7 +33,7 @@ class Parties(NamedTuple):
 
 @pytest.fixture
 def talkers(new_phone: NewPhone) -> Parties:
-    """Fresh ones: after a kill they linger in a call nobody ends."""
+    """They are in a call that nobody ends after a kill: the pool hangs it up."""
     return Parties(
         new_phone(Script(ring_after_s=0.05, answer_after_s=0.2, talk=TALK_A)),
         new_phone(Script(ring_after_s=0.05, answer_after_s=0.2, talk=TALK_B)),

@@ -1,24 +1,19 @@
 """Parties of loopback calls, each cleared or gone at the end of its test."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from media.testsignal import talk
 from media.wav import write_alaw
 from sip.softphone import Script
-from tests.e2e.loopback.parties import Core, Party, Phone
+from tests.e2e.loopback.parties import Core, Phone
 from tests.e2e.loopback.pool import Pool
 from tests.e2e.loopback.wirephone import WirePhone
 
 NewPhone = Callable[..., Phone]
-T = TypeVar("T")
-
-MOST_LEAVING = 3
-"""Processes that may be on their way out while the next test runs: they sleep for most of it."""
 
 
 @pytest.fixture(scope="session")
@@ -47,28 +42,11 @@ def pool(cache_dir: Path) -> Iterator[Pool]:
         pool.close()
 
 
-class Guests(ExitStack):
-    """Ends what it was given, the last one first; a process only begins to go, and others see it gone."""
-
-    def __init__(self, pool: Pool) -> None:
-        super().__init__()
-        self._pool = pool
-
-    def enter_context(self, cm: AbstractContextManager[T]) -> T:
-        """Take a party in."""
-        party: object = cm
-        if isinstance(party, Party):
-            self.callback(self._pool.dismiss, party)
-            return cm.__enter__()
-        return super().enter_context(cm)
-
-
 @pytest.fixture
 def parties(pool: Pool) -> Iterator[ExitStack]:
     """What this test has for itself."""
-    with Guests(pool) as guests:
+    with pool.guests() as guests:
         yield guests
-    pool.see_off(but=MOST_LEAVING)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ at the end of the session all of them go by themselves.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +17,11 @@ from tests.e2e.loopback.parties import Core, Party, Phone
 
 STANDARD = Script()
 
+MOST_LEAVING = 3
+"""Processes that may be on their way out while the next test runs: they sleep for most of it."""
+
 T = TypeVar("T")
+P = TypeVar("P", bound=Party)
 
 
 class Pool:
@@ -56,6 +60,13 @@ class Pool:
         finally:
             self._take_back(phone, self._phones, reusable)
 
+    @contextmanager
+    def guests(self) -> Iterator["Guests"]:
+        """What one test has for itself."""
+        with Guests(self) as guests:
+            yield guests
+        self.see_off(but=MOST_LEAVING)
+
     def dismiss(self, party: Party) -> None:
         """Send a process away; that it goes as it should is seen later, while others work."""
         party.leave()
@@ -79,9 +90,24 @@ class Pool:
         self._phones.clear()
         self.see_off()
 
-    def _take_back(self, party: T, free: list[T], reusable: bool) -> None:
+    def _take_back(self, party: P, free: list[P], reusable: bool) -> None:
         if reusable:
             free.append(party)
         else:
-            assert isinstance(party, Party)
             self.dismiss(party)
+
+
+class Guests(ExitStack):
+    """Ends what it was given, the last one first; a process only begins to go, and others see it gone."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__()
+        self._pool = pool
+
+    def enter_context(self, cm: AbstractContextManager[T]) -> T:
+        """Take a party in."""
+        party: object = cm
+        if isinstance(party, Party):
+            self.callback(self._pool.dismiss, party)
+            return cm.__enter__()
+        return super().enter_context(cm)
