@@ -133,7 +133,7 @@ def fee_info(
     """One CDR as it is pushed.
 
     Args:
-        record: `CallRecord.as_json()`, with "tts" as in CallEvent; of a call without one, `lost_record()`.
+        record: `CallRecord.as_json()`; of a call without one, `lost_record()`.
         host: hostName. record_domain, bucket: where the recording is, for the recording API.
 
     Returns:
@@ -225,6 +225,7 @@ def lost_record(
         "legs": legs,
         "collected": [],
         "recording": None if recording is None else dict(recording),
+        "tts": {"plays": 0, "seconds": 0.0},
     }
 
 

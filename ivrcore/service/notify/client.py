@@ -287,7 +287,7 @@ class _Answer(ByteProtocol):
     """Collects the body of an answer up to its limit; then the connection is broken off."""
 
     def __init__(self, break_off: Callable[[], None]) -> None:
-        self.done: Deferred[bytes] = Deferred(lambda _: self.abort())
+        self.done: Deferred[bytes] = Deferred(self._cancel)
         self._break_off = break_off
         self._content = bytearray()
         self._drain: tuple[DelayedCall, set[_Answer]] | None = None
@@ -299,8 +299,13 @@ class _Answer(ByteProtocol):
             draining.add(self)
             self._drain = reactor.callLater(_DRAIN_S, self.abort), draining
 
+    def _cancel(self, _: "Deferred[bytes]") -> None:
+        # Half an answer is none: the connection goes, and `done` fails as cancelled Deferreds do.
+        self._over = True
+        self._break_off()
+
     def abort(self) -> None:
-        """Break the connection off."""
+        """Break the connection off; what has come until now is the answer."""
         if not self._over:
             self._break_off()
         self._finish()
@@ -316,14 +321,14 @@ class _Answer(ByteProtocol):
         self._finish()
 
     def _finish(self) -> None:
-        self._over = True
+        over, self._over = self._over, True
         if self._drain is not None:
             timer, draining = self._drain
             self._drain = None
             draining.discard(self)
             if timer.active():
                 timer.cancel()
-        if not self.done.called:
+        if not over:
             self.done.callback(bytes(self._content))
 
 
