@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event
 from typing import Any
 
+from sqlalchemy import make_url
+
 from ivrcore.service.settings import ServiceSettings
 from ivrcore.service.store.database import Database
+from ivrcore.service.store.errors import StoreError
 
 CLOSE_S = 10.0
 """How long the end of the store's threads is waited for."""
@@ -27,8 +31,10 @@ def offline_store(settings: ServiceSettings, *, upgrade: bool = False) -> Iterat
         upgrade: make or migrate the tables; else they must be of this version.
 
     Raises:
-        StoreError: it cannot be opened, or is of another version.
+        StoreError: it cannot be opened, is of another version, or is not there.
     """
+    if not upgrade:
+        _check_there(settings.database_url)
     database = Database(settings.database_url, _AnyThread(), threads=1)
     try:
         if upgrade:
@@ -40,3 +46,10 @@ def offline_store(settings: ServiceSettings, *, upgrade: bool = False) -> Iterat
         closed = Event()
         database.close().addBoth(lambda _: closed.set())
         closed.wait(CLOSE_S)
+
+
+def _check_there(url: str) -> None:
+    """SQLite would make an empty file, perhaps of another user than the service's."""
+    parts = make_url(url)
+    if parts.get_backend_name() == "sqlite" and parts.database and not Path(parts.database).exists():
+        raise StoreError(f"{parts.database}: there is no store")
