@@ -203,7 +203,7 @@ class Link:
         """No more jobs; None lets its calls end by themselves. Its death is the answer."""
         self.draining = True
         if self._connection is not None and self.is_up:
-            deadline_s = _AGES_S if deadline_s is None else deadline_s
+            deadline_s = _AGES_S if deadline_s is None else float(deadline_s)
             self._connection.ask(CloseWorker, deadline_s=deadline_s).addErrback(lambda _: None)
 
     def leave(self) -> None:
