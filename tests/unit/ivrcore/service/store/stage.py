@@ -1,6 +1,6 @@
 """What the tests of the store share: a reactor that a test turns by hand, and rows to store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
@@ -80,9 +80,9 @@ class Stage:
             outcome.raiseException()
         return outcome
 
-    def wait_all(self, deferreds: list[Deferred[T]]) -> list[T | Exception]:
+    def wait_all(self, deferreds: Sequence[Deferred[Any]]) -> list[Any]:
         """Turn the reactor until all have fired; each one's value or error."""
-        outcomes: list[T | Exception] = []
+        outcomes: list[Any] = []
         for deferred in deferreds:
             try:
                 outcomes.append(self.wait(deferred))
