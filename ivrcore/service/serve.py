@@ -12,7 +12,6 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Generator
-from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
@@ -21,6 +20,7 @@ from twisted.internet import ssl
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.task import LoopingCall, deferLater
 
+from ivrcore import __version__
 from ivrcore.app import AppReactor, run
 from ivrcore.service.api.app import make_site
 from ivrcore.service.calls import Calls, Rules
@@ -69,7 +69,7 @@ class FrontEnd:
         self.database.upgrade()
         self._outbox_depth: dict[PushKind, tuple[int, float]] = {}
         self._open: Counter[Service] = Counter()
-        self.metrics = Metrics(self._snapshot, version=version("ivrcore"))
+        self.metrics = Metrics(self._snapshot, version=__version__)
         self._pushes = Pushes(
             settings, reactor, self.database, own_resolver(reactor), observe=self._push_ended, utc=utc_now
         )
@@ -90,7 +90,7 @@ class FrontEnd:
             books(settings),
             observe=self._told,
         )
-        self._health = HealthCheck(self.database, self._workers, self._reactor, version=version("ivrcore"))
+        self._health = HealthCheck(self.database, self._workers, self._reactor, version=__version__)
         self._lag = LoopLag(reactor, self.metrics.lagged)
         self._sweeper = Sweeper(self.database, settings, utc_now)
         self._chores: list[LoopingCall] = []
