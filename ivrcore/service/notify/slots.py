@@ -4,12 +4,15 @@ from collections import Counter, OrderedDict, deque
 
 from twisted.internet.defer import Deferred, succeed
 
+FIRSTS = 3
+
 
 class Slots:
     """So many pushes at once, shared by receivers.
 
-    A receiver gets a slot while it holds fewer than are free (dynamic thresholds: Choudhury and Hahne, 1998).
-    So n receivers that hang hold at most 1/(n+1) of the slots each, and as much is left for the next one.
+    A receiver gets a slot while it holds fewer than are free (dynamic thresholds: Choudhury and Hahne, 1998):
+    one that hangs gets half of them, not all. The first slot of a receiver comes on top, so that somebody new
+    waits only when FIRSTS times as many receivers hang as there are slots.
     """
 
     def __init__(self, total: int) -> None:
@@ -37,8 +40,6 @@ class Slots:
         if not self._held[receiver]:
             del self._held[receiver]
         for waiting in tuple(self._waiting):
-            if self.used >= self.total:
-                return
             if waiting in self._waiting and self._has_one(waiting):
                 self._waiting.move_to_end(waiting)
                 wish = self._waiting[waiting].popleft()
@@ -48,6 +49,8 @@ class Slots:
                 wish.callback(None)
 
     def _has_one(self, receiver: str) -> bool:
+        if not self._held.get(receiver):
+            return self.used < (1 + FIRSTS) * self.total
         return self._held[receiver] < self.total - self.used
 
     def _hold(self, receiver: str) -> None:
