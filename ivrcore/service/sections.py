@@ -9,7 +9,17 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from ivrcore.service.api.settings import CreatedZone
 from media.errors import MediaFormatError
@@ -78,6 +88,14 @@ class Section(BaseModel):
     """A section of the file: its settings cannot be changed, and a misspelt one is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        """`port = true` would be port 1."""
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation is not bool:
+            raise ValueError("must not be true or false")
+        return value
 
 
 class HttpSettings(Section):
@@ -149,6 +167,10 @@ class ApiSection(Section):
     lenient: bool = Field(
         default=True,
         description="Accept numbers as texts, JSON booleans, and templateParas as JSON text (D27).",
+    )
+    keep_alive: bool = Field(
+        default=False,
+        description="Leave connections open between requests; the service is documented to close them.",
     )
     tts_content: bool = Field(default=False, description="Accept ttsContent in a notification (D9).")
     old_logins: bool = Field(default=False, description="Accept fastlogin tokens and X-WSSE.")

@@ -269,7 +269,7 @@ def _in_one_line(error: ValidationError, path: Path | None) -> str:
 def _perhaps(where: list[str]) -> str:
     """What may have been meant by a key there is none of."""
     model: type[BaseModel] = ServiceSettings
-    for part in where[:-1]:
+    for part in filter(lambda part: not part.isdigit(), where[:-1]):  # what is left are names
         field = model.model_fields.get(part)
         if field is None:
             return ""
