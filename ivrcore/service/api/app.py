@@ -10,6 +10,7 @@ over it is carried through, also when the client has gone.
 import secrets
 from collections.abc import Mapping
 from typing import cast
+from urllib.parse import parse_qsl
 
 from klein import Klein
 from pydantic import BaseModel
@@ -245,18 +246,25 @@ class Api:
             raise Refusal(ResultCode.INVALID_API, "", 404)
         asker = self._asker(request)
         logins = OldLogins(self._ports, tokens, self._authenticator)
+        parameters = {**asker.query, **_form(_body(request))}
         match step:
             case "log_in":
-                return _wire(await logins.log_in(asker, asker.query))
+                return _wire(await logins.log_in(asker, parameters))
             case "refresh":
-                return _wire(await logins.refresh(asker, asker.query))
+                return _wire(await logins.refresh(asker, parameters))
             case _:
-                return _wire(await logins.log_out(asker, asker.query))
+                return _wire(await logins.log_out(asker, parameters))
 
 
 def _body(request: Request) -> bytes:
     body: bytes = request.content.read() if request.content is not None else b""
     return body
+
+
+def _form(body: bytes) -> dict[str, str]:
+    """The first value of each parameter of a form; of what is no form, whatever looks like one."""
+    pairs = parse_qsl(body.decode(errors="replace"), max_num_fields=100)
+    return dict(reversed(pairs))
 
 
 def _wire(answer: BaseModel) -> bytes:

@@ -9,7 +9,7 @@ client that sends a byte now and then stay for ever. This one does not.
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from io import BytesIO
 from typing import cast
@@ -48,6 +48,8 @@ def refusal_body(refusal: Refusal) -> bytes:
 class ApiRequest(Request):
     """A request whose body is held in memory, and whose accidents are answered in JSON."""
 
+    _content_type: Sequence[str] = ()
+
     def gotLength(self, length: int | None) -> None:  # noqa: N802, ARG002
         """Twisted would put a long or chunked body into a file; here it is short or refused."""
         self.content = BytesIO()
@@ -60,6 +62,18 @@ class ApiRequest(Request):
             channel.refuse(too_large(channel.settings))
         else:
             super().handleContentChunk(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
+        """Keep Twisted from taking forms apart: bodies are JSON here, whatever their type says."""
+        self._content_type = self.requestHeaders.getRawHeaders("content-type") or []
+        self.requestHeaders.removeHeader("content-type")
+        super().requestReceived(command, path, version)
+
+    def process(self) -> None:
+        """Answer the request."""
+        if self._content_type:
+            self.requestHeaders.setRawHeaders("content-type", self._content_type)
+        super().process()
 
     def processingFailed(self, reason: Failure) -> Failure:  # noqa: N802
         """An exception that nobody caught: a log line for us, a result code for the client."""
@@ -102,6 +116,10 @@ class LimitedChannel(HTTPChannel):
         """One line of the head."""
         if not self._refused:
             super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802, ARG002
+        """A line of the head does not end."""
+        self._respondToBadRequestAndDisconnect()
 
     def rawDataReceived(self, data: bytes) -> None:  # noqa: N802
         """A part of the body."""

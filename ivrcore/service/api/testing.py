@@ -4,7 +4,9 @@
 # mypy: disallow-untyped-calls=False
 
 import json
+import queue
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ import treq
 from twisted.internet import task
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.selectreactor import SelectReactor
+from twisted.internet.tcp import Server
 from twisted.internet.threads import blockingCallFromThread
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
@@ -232,7 +235,8 @@ class ServedApi:
     def __init__(self, world: World | None = None, settings: ApiSettings | None = None) -> None:
         self.world = world or World()
         self.reactor: Any = SelectReactor()
-        self._site = make_site(self.world.ports(), settings or ApiSettings(), self.reactor)
+        self._settings = settings or ApiSettings()
+        self._site = make_site(self.world.ports(), self._settings, self.reactor)
         self._thread = threading.Thread(target=self.reactor.run, args=(False,), daemon=True)
         self._agent: Any = Agent(self.reactor, pool=HTTPConnectionPool(self.reactor, persistent=False))
         self._cooperator: Any = None
@@ -256,6 +260,27 @@ class ServedApi:
         """Scheme, host and port."""
         return f"http://127.0.0.1:{self.port}"
 
+    def renew(self) -> None:
+        """Forget whatever the API remembers of earlier requests."""
+        self._site.resource = make_site(self.world.ports(), self._settings, self.reactor).resource
+
+    def connections(self) -> int:
+        """How many clients are connected."""
+        readers = cast(list[object], self.call(self.reactor.getReaders))
+        return sum(isinstance(reader, Server) for reader in readers)
+
+    def wait_until(self, is_so: Callable[[], bool], deadline_s: float = 10.0) -> None:
+        """Wait for a condition.
+
+        Raises:
+            TimeoutError: it has not come about.
+        """
+        until_s = time.monotonic() + deadline_s
+        while not is_so():
+            if time.monotonic() > until_s:
+                raise TimeoutError
+            time.sleep(0.005)
+
     def call(self, f: Callable[..., object], *args: object) -> object:
         """Call something on the reactor's thread and wait for what comes of it."""
         return blockingCallFromThread(self.reactor, f, *args)
@@ -276,6 +301,17 @@ class ServedApi:
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         signature = signed(at=self.world.now)
         return self.request("POST", path, body, {"Content-Type": "application/json", **signature, **more})
+
+    def begin(self, path: str, body: Mapping[str, object], key: str) -> Callable[[], Reply]:
+        """Start a signed POST with an Idempotency-Key; what is returned waits for its reply."""
+        headers = {**signed(at=self.world.now), "Idempotency-Key": key}
+        replies: queue.Queue[Reply] = queue.Queue()
+
+        def start() -> None:
+            self._send("POST", path, json.dumps(body).encode(), headers).addCallback(replies.put)
+
+        self.reactor.callFromThread(start)
+        return lambda: replies.get(timeout=10)
 
     def _send(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> "Deferred[Reply]":
         return Deferred.fromCoroutine(self._sent(method, path, data, headers))
