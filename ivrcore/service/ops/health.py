@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred
@@ -13,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from ivrcore.service.store.database import Database
 from ivrcore.service.store.errors import StoreError
+from sip.reactor import ReactorTime
 
 STORE_TIMEOUT_S = 2.0
 """A store that takes longer would hold every request up."""
@@ -45,7 +47,7 @@ class HealthCheck:
         self,
         database: Database,
         workers: Callable[[], WorkersState],
-        clock: IReactorTime,
+        clock: ReactorTime,
         *,
         version: str,
     ) -> None:
@@ -53,7 +55,7 @@ class HealthCheck:
         self._workers = workers
         self._clock = clock
         self._version = version
-        self._started_s: float = clock.seconds()  # type: ignore[misc]  # zope's declaration has no self
+        self._started_s = clock.seconds()
         self.stopping = False
 
     def check(self) -> "Deferred[Health]":
@@ -64,7 +66,7 @@ class HealthCheck:
         store = await self._store()
         workers = self._workers()
         ok = not store and workers.alive > 0 and not self.stopping
-        uptime_s = self._clock.seconds() - self._started_s  # type: ignore[misc]
+        uptime_s = self._clock.seconds() - self._started_s
         document: dict[str, object] = {
             "status": "stopping" if self.stopping else "ok" if ok else "unavailable",
             "version": self._version,
@@ -82,8 +84,9 @@ class HealthCheck:
 
     async def _store(self) -> str:
         """Why the store cannot be used, without where it is; "" when it can."""
+        clock = cast(IReactorTime, self._clock)  # zope's declaration is none for a type checker
         try:
-            await self._database.read(_ask).addTimeout(STORE_TIMEOUT_S, self._clock)
+            await self._database.read(_ask).addTimeout(STORE_TIMEOUT_S, clock)
         except DeferredTimeout:
             return f"no answer within {STORE_TIMEOUT_S:g} s"
         except StoreError as error:
