@@ -1,11 +1,14 @@
-"""A process that accepts calls one after the other, and reports each after its commit. Until it is killed.
+"""Processes that accept calls one after the other, and report each after its commit. Until they are killed.
 
-    python accepting_child.py URL PREFIX
+    python -m tests.unit.ivrcore.service.store.accepting_child
 
-Each line it writes is a session whose call, CDR row, event and push are promised to be on disk.
+Each line "URL PREFIX" it reads makes one such process; forked, because most of the time would go into
+imports. It writes "ready PID", then the sessions whose call, CDR row, event and push are promised to be on
+disk, and "dead" when the process has ended.
 """
 
 import itertools
+import os
 import sys
 
 from sqlalchemy import Connection
@@ -28,14 +31,14 @@ def accept(connection: Connection, call: Call) -> str:
     return call.session
 
 
-def report(session: str) -> None:
-    sys.stdout.write(session + "\n")
-    sys.stdout.flush()
+def report(line: str) -> None:
+    """In one write: a pipe takes a short one whole or not at all."""
+    os.write(1, f"{line}\n".encode())
 
 
-def main(url: str, prefix: str) -> None:
+def accept_for_ever(url: str, prefix: str) -> None:
     stage = Stage(url)
-    report("ready")
+    report(f"ready {os.getpid()}")
     for n in itertools.count():
         # Several wait at once, so that they are killed in the middle of group commits.
         jobs: list[Deferred[str]] = [
@@ -46,5 +49,14 @@ def main(url: str, prefix: str) -> None:
         stage.wait_all(jobs)
 
 
+def main() -> None:
+    for line in sys.stdin:
+        pid = os.fork()
+        if not pid:
+            accept_for_ever(*line.split())
+        os.waitpid(pid, 0)
+        report("dead")
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -1,39 +1,60 @@
 """SIGKILL at any moment takes back nothing that was reported, and leaves no half of anything."""
 
+import os
 import random
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Connection, select
 
 from ivrcore.service.store.schema import calls, cdrs, events, idempotency, outbox
 from tests.unit.ivrcore.service.store.stage import Stage, fill
 
 N_KILLS = 20
+LONGEST_LIFE_S = 0.1
 SEED = 20260301
 CHILD = "tests.unit.ivrcore.service.store.accepting_child"
 ROOT = Path(__file__).resolve().parents[5]
 
 
-def accept_until_killed(url: str, prefix: str, after_s: float) -> set[str]:
-    """Run the child, kill it; the sessions it reported whole."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", CHILD, url, prefix], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdout is not None
-    try:
-        assert child.stdout.readline() == "ready\n"
-        killer = threading.Timer(after_s, child.kill)
+class Victims:
+    """Makes processes that accept calls, and kills them."""
+
+    def __init__(self) -> None:
+        self._maker = subprocess.Popen(
+            [sys.executable, "-m", CHILD], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def reported_until_killed(self, url: str, prefix: str, after_s: float) -> set[str]:
+        """The sessions that one process said it had accepted."""
+        assert self._maker.stdin is not None
+        assert self._maker.stdout is not None
+        self._maker.stdin.write(f"{url} {prefix}\n")
+        self._maker.stdin.flush()
+        ready, pid = self._maker.stdout.readline().split()
+        assert ready == "ready"
+        killer = threading.Timer(after_s, os.kill, (int(pid), signal.SIGKILL))
         killer.start()
-        said = child.stdout.read()
-    finally:
-        child.kill()
-        child.wait()
-        child.stdout.close()
-    whole, _, _half_a_line = said.rpartition("\n")
-    return set(whole.split("\n")) - {""}
+        reported = set(iter(self._maker.stdout.readline, "dead\n"))
+        killer.join()
+        return {line.rstrip("\n") for line in reported}
+
+    def end(self) -> None:
+        with suppress(BrokenPipeError):
+            self._maker.communicate(timeout=10)
+
+
+@pytest.fixture
+def victims() -> Iterator[Victims]:
+    made = Victims()
+    yield made
+    made.end()
 
 
 def stored(connection: Connection) -> list[set[str]]:
@@ -42,7 +63,7 @@ def stored(connection: Connection) -> list[set[str]]:
     return [set(connection.execute(select(column)).scalars()) for column in columns]
 
 
-def kill_many_times(url: str, n_kills: int) -> set[str]:
+def kill_many_times(victims: Victims, url: str, n_kills: int) -> set[str]:
     """Every session that was reported, checked after each kill."""
     chance = random.Random(SEED)
     stage = Stage(url)
@@ -50,7 +71,7 @@ def kill_many_times(url: str, n_kills: int) -> set[str]:
     stage.close()
     reported: set[str] = set()
     for n in range(n_kills):
-        reported |= accept_until_killed(url, f"k{n}", chance.uniform(0.0, 0.08))
+        reported |= victims.reported_until_killed(url, f"k{n}", chance.uniform(0.0, LONGEST_LIFE_S))
         stage = Stage(url)
         first, *others = stage.now(stored)
         assert reported <= first
@@ -61,9 +82,11 @@ def kill_many_times(url: str, n_kills: int) -> set[str]:
     return reported
 
 
-def test_every_reported_call_survives_twenty_kills(sqlite_url: str) -> None:
-    assert len(kill_many_times(sqlite_url, N_KILLS)) > N_KILLS
+def test_every_reported_call_survives_twenty_kills(victims: Victims, sqlite_url: str) -> None:
+    assert len(kill_many_times(victims, sqlite_url, N_KILLS)) > N_KILLS
 
 
-def test_every_reported_call_survives_kills_of_a_client_of_postgresql(postgresql_url: str) -> None:
-    assert len(kill_many_times(postgresql_url, 3)) > 3
+def test_every_reported_call_survives_kills_of_a_client_of_postgresql(
+    victims: Victims, postgresql_url: str
+) -> None:
+    assert len(kill_many_times(victims, postgresql_url, 5)) > 5
