@@ -1,4 +1,4 @@
-"""A service on this machine: settings, store and `ivrcore serve` as a process, which can be killed and started again.
+"""A service on this machine: settings, store and `ivrcore serve` as a process that can be killed and started.
 
 Customers' rows are put into the store by its own functions before the service runs, as `ivrcore init` does.
 """
@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import numpy as np
 
 from ivrcore.service.content.files import keep
 from ivrcore.service.model import (
@@ -70,14 +72,12 @@ class House:
         self._concurrency = concurrency
         self._log = directory / "serve.log"
         self._process: subprocess.Popen[bytes] | None = None
-        listed = "".join(
-            f'[[trunks]]\nname = "t{n}"\nhost = "{host}"\nprefixes = {json.dumps([prefix] if prefix else [])}\n'
-            for n, (prefix, host) in enumerate(trunks.items())
-        )
         self.config.write_text(
-            f'data_dir = "data"\n[http]\nport = 0\nshutdown_s = 5.0\n[workers]\ncount = {workers}\n'
-            f"backoff_min_s = 0.1\norphan_s = 60.0\n[notify]\nallow_private = true\nmerge_wait_s = 0.2\n{notify}\n"
-            f"{more}\n{listed}",
+            'data_dir = "data"\n'
+            "[http]\nport = 0\nshutdown_s = 5.0\n"
+            f"[workers]\ncount = {workers}\nbackoff_min_s = 0.1\norphan_s = 60.0\n"
+            f"[notify]\nallow_private = true\nmerge_wait_s = 0.2\n{notify}\n"
+            f"{more}\n{''.join(map(_trunk, range(len(trunks)), trunks, trunks.values()))}",
             encoding="utf-8",
         )
         self.settings = load(self.config)
@@ -111,7 +111,8 @@ class House:
             store.run_now(content.add_template, template, utc_now())
             for n, name in enumerate(("one.wav", "two.wav", "hint.wav")):
                 path = directory / name
-                write_alaw(path, talk(40 + n, 1.0 + n / 2))
+                # Two packets of silence first, as in rendered speech: a telephone may lose its first one.
+                write_alaw(path, np.concatenate([np.zeros(320, np.int16), talk(40 + n, 1.0 + n / 2)]))
                 voice = VoiceFile(
                     account.id,
                     name,
@@ -230,3 +231,8 @@ class House:
         """The calls that have not ended."""
         with offline_store(self.settings) as store:
             return {call.session for call in store.run_now(calls.open_calls)}
+
+
+def _trunk(n: int, prefix: str, host: str) -> str:
+    prefixes = json.dumps([prefix] if prefix else [])
+    return f'[[trunks]]\nname = "t{n}"\nhost = "{host}"\nprefixes = {prefixes}\n'

@@ -66,7 +66,7 @@ def test_callback_is_made_told_recorded_and_downloaded(
         userData="order-7",
         **house.pushed_to(receiver),
     )
-    assert (answer.status, answer.code, answer.body["idlePort"]) == (200, "0", 9)
+    assert (answer.status, answer.body) == (200, answer.body | {"resultcode": "0", "idlePort": 9})
     session = answer.body["sessionId"]
     fee = receiver.wait_for_fee(session, 30.0)
     events = receiver.events(session)
@@ -91,3 +91,97 @@ def test_callback_is_made_told_recorded_and_downloaded(
         recording.write_bytes(download.read())
     known = [KnownSignal(name, talk(seed, 20.0), loop=True) for name, seed in (("A", 1), ("B", 2))]
     assert {stretch.name for stretch in identify(read_pcm(recording), known)} == {"A", "B"}
+
+
+def test_notification_reads_a_template_and_tells_the_digits(
+    house: House, receiver: Receiver, phones: dict[str, Phone], tmp_path: Path
+) -> None:
+    heard = tmp_path / "heard.wav"
+    phones["a"].load(
+        Script(answer_after_s=0.2, hear=str(heard), digits="4", digits_after_s=6.0, digits_by="rfc4733")
+    )
+    answer = house.customer(Service.NOTIFICATION).notify(
+        displayNbr=DISPLAY_A,
+        calleeNbr=A,
+        playInfoList=[
+            {"notifyVoice": "one.wav"},
+            {"templateId": "t1", "templateParas": ["二号门", "3"], "collectInd": 1},
+        ],
+        userData="parcel-88",
+        **house.pushed_to(receiver),
+    )
+    assert answer.code == "0", answer.body
+    session = answer.body["sessionId"]
+    fee = receiver.wait_for_fee(session, 30.0)
+    events = receiver.events(session)
+    assert [event["eventType"] for event in events] == [
+        "callout",
+        "alerting",
+        "answer",
+        "collectInfo",
+        "disconnect",
+    ]
+    assert events[3]["digitInfo"] == "4"
+    assert (fee["serviceType"], fee["ttsPlayTimes"], fee["userData"]) == ("001", 1, "parcel-88")
+    known = [KnownSignal("one", talk(40, 1.0))]
+    phones["a"].wait("captured")
+    (stretch,) = identify(read_pcm(heard), known)
+    assert stretch.whole
+
+
+def test_verification_code_is_spoken_and_stored_nowhere(
+    house: House, receiver: Receiver, phones: dict[str, Phone]
+) -> None:
+    phones["a"].load(Script(answer_after_s=0.2))
+    code = "90817263"
+    answer = house.customer(Service.VERIFICATION).verify(
+        displayNbr=DISPLAY_A,
+        calleeNbr=A,
+        languageType=1,
+        preTone="one.wav",
+        verifyCode=code,
+        times=1,
+        **house.pushed_to(receiver),
+    )
+    assert answer.code == "0", answer.body
+    session = answer.body["sessionId"]
+    fee = receiver.wait_for_fee(session, 40.0)
+    assert fee["ulFailReason"] == 0
+    assert receiver.events(session)[-1]["stateCode"] == 0
+    holders = [
+        path
+        for path in house.data.rglob("*")
+        if path.is_file() and path.suffix != ".wav" and code.encode() in path.read_bytes()
+    ]
+    assert holders == []
+    assert code not in house.log()
+
+
+def test_stop_ends_a_ringing_call_with_8017(
+    house: House, receiver: Receiver, phones: dict[str, Phone]
+) -> None:
+    phones["a"].load(Script(answer_after_s=None))
+    customer = house.customer(Service.CALLBACK)
+    order = {"displayNbr": DISPLAY_A, "callerNbr": A, "displayCalleeNbr": DISPLAY_B, "calleeNbr": B}
+    session = customer.click_to_call(**order, **house.pushed_to(receiver)).body["sessionId"]
+    receiver.wait(lambda: [e for e in receiver.events(session) if e["eventType"] == "alerting"])
+    assert customer.stop(session).code == "0"
+    fee = receiver.wait_for_fee(session)
+    assert receiver.events(session)[-1]["stateCode"] == 8017
+    assert fee["recordFlag"] == 0
+    assert customer.stop(session).code == "1020152"
+
+
+def test_same_idempotency_key_makes_one_call(
+    house: House, receiver: Receiver, phones: dict[str, Phone]
+) -> None:
+    phones["a"].load(Script(answer_after_s=0.1, reject=486))
+    order = {"displayNbr": DISPLAY_A, "callerNbr": A, "displayCalleeNbr": DISPLAY_B, "calleeNbr": B}
+    customer = house.customer(Service.CALLBACK)
+    path, key = "/rest/httpsessions/click2Call/v2.0", {"Idempotency-Key": "order-4711"}
+    body = {**order, **house.pushed_to(receiver)}
+    first, second = (customer.post(path, body, **key) for _ in range(2))
+    assert first.body == second.body
+    fee = receiver.wait_for_fee(first.body["sessionId"])
+    assert (fee["callOutUnaswRsn"], fee["sipStatusCode"]) == (17, 486)
+    assert receiver.events(first.body["sessionId"])[-1]["stateCode"] == 8102
