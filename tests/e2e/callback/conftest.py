@@ -4,7 +4,7 @@ import inspect
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -98,7 +98,8 @@ def begun_early(request: pytest.FixtureRequest) -> None:
     """Begin what a selected test will judge, and takes minutes."""
     marks = (mark for item in request.session.items for mark in item.iter_markers("begun_early"))
     for fixture in dict.fromkeys(mark.args[0] for mark in marks):
-        request.getfixturevalue(fixture)
+        with suppress(Exception):  # what failed fails again in the test that asks for it
+            request.getfixturevalue(fixture)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,9 @@ from sip.softphone import Script
 DEADLINE_S = 8.0
 """Long for anything on loopback, so that a loaded machine fails no test; each test asserts its own times."""
 
+START_DEADLINE_S = 60.0
+"""For a process to be ready: an interpreter starts in a second, or in ten on a busy machine."""
+
 MOST_TRUNKS = 6
 """The stack's accounts are 8 in the prebuilt wheel, one of them its own."""
 
@@ -58,12 +61,17 @@ class Party:
             if kind is None:  # do not hide what went wrong first
                 raise
 
-    def wait(self, *events: str, deadline_s: float = DEADLINE_S, **facts: object) -> Report:
+    def wait(self, *events: str, deadline_s: float | None = None, **facts: object) -> Report:
         """The first report of that kind, or of one of these kinds, with these facts; waited for.
+
+        Args:
+            deadline_s: None is long for anything on loopback, and longer where a process has to start.
 
         Raises:
             AssertionError: it did not come in time, or the process ended; the text has what did come.
         """
+        if deadline_s is None:
+            deadline_s = START_DEADLINE_S if {"ready", "refused"} & {*events} else DEADLINE_S
         until_s = time.monotonic() + deadline_s
         with self._news:
             while True:
@@ -225,9 +233,10 @@ class Phone(Party):
     @property
     def uri(self) -> str:
         """What to dial."""
+        address = self.wait("ready")["address"]
         if self._loading:
             self.wait("script")
-        return f"sip:100@{self.wait('ready')['address']}"
+        return f"sip:100@{address}"
 
     def load(self, script: Script) -> None:
         """Take another script for the calls to come; codecs and jitter buffer stay what they were."""
