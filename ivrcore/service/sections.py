@@ -109,16 +109,6 @@ class HttpSettings(Section):
         default=None, description="PEM file, certificate and chain. HTTPS is served when it is set."
     )
     key: OptionalPath = Field(default=None, description="PEM file with the key of the certificate.")
-    public_url: str = Field(
-        default="",
-        pattern=r"^(https?://[^\s/?#]+)?$",
-        description="How customers reach the API, for addresses it hands out; empty: http://bind:port.",
-    )
-    sandbox_prefix: str = Field(
-        default="/sandbox",
-        pattern=r"^(/[A-Za-z0-9_-]+)?$",
-        description="Every path is served below this prefix as well; empty switches that off.",
-    )
     max_body_bytes: int = Field(
         default=65536, ge=1024, le=16_777_216, description="Longest body of a request."
     )
@@ -217,9 +207,6 @@ class WorkersSettings(Section):
     )
     orphan_s: Seconds = Field(
         default=300.0, description="A worker without calls and without a front end ends after this."
-    )
-    stop_s: float = Field(
-        default=0.0, ge=0, le=86400, description="A worker told to go by a signal ends its calls after this."
     )
     queue_wait_s: Seconds = Field(
         default=10.0, description="How long an accepted call may wait for free legs."
@@ -367,9 +354,6 @@ class NotifySettings(Section):
     )
     total_timeout_s: Seconds = Field(default=10.0, description="A push must be answered by then (D22).")
     concurrency: int = Field(default=100, ge=1, le=10_000, description="Pushes under way at once.")
-    status_repeats: int = Field(
-        default=8, ge=0, le=100, description="Repeats of a status event in durable mode."
-    )
     status_backoff_s: Seconds = Field(default=1.0, description="First wait before such a repeat; it doubles.")
     merge_wait_s: Seconds = Field(
         default=1.0,

@@ -36,8 +36,6 @@ from ivrcore.service.sections import (
     TrunkSettings,
     WorkersSettings,
 )
-from ivrcore.service.workers.settings import WorkerSettings
-from sip.endpoint import EndpointSettings
 from sip.errors import SipConfigError
 from sip.routes import Route, Routes
 from sip.trunk import Trunk
@@ -183,26 +181,6 @@ class ServiceSettings(BaseSettings):
         default = [trunks[entry.name] for entry in self.trunks if not entry.prefixes]
         by_prefix = [Route(prefix, trunks[entry.name]) for entry in self.trunks for prefix in entry.prefixes]
         return Routes(default[0] if default else Trunk(codecs=self.workers.codecs), tuple(by_prefix))
-
-    def worker_settings(self) -> WorkerSettings:
-        """What a worker is told."""
-        return WorkerSettings(
-            recordings_dir=self.recordings_dir,
-            cache_dir=self.cache_dir,
-            endpoint=EndpointSettings(
-                bind=self.workers.bind,
-                sip_port=self.workers.sip_port,
-                codecs=self.workers.codecs,
-                jitter_buffer_ms=self.workers.jitter_buffer_ms,
-                cache_dir=self.cache_dir,
-                trace_file=self.run_dir / "sip.log" if self.workers.trace else None,
-            ),
-            routes=self.routes(),
-            clock_scale=self.calls.clock_scale,
-            ringback_country=self.calls.ringback_country,
-            orphan_s=self.workers.orphan_s,
-            stop_s=self.workers.stop_s,
-        )
 
 
 def load(path: Path | None) -> ServiceSettings:

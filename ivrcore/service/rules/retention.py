@@ -1,7 +1,8 @@
 """What is too old goes: recordings after 7 days (FAQ 8.1), call details after 2 months (9.10), and the
 memory of idempotency keys, nonces and login tokens when it has no more use.
 
-A push that still waits, and a CDR that was written for hand-over, stay.
+A push that still waits stays, and so does a CDR that was written for hand-over, until it was delivered and is
+as old as call details may be.
 """
 
 import calendar
@@ -15,6 +16,7 @@ from sqlalchemy import Connection
 from twisted.internet.defer import Deferred, succeed
 
 from ivrcore.service.model import Recording
+from ivrcore.service.notify.spool import DONE
 from ivrcore.service.ops.offline import offline_store
 from ivrcore.service.settings import ServiceSettings
 from ivrcore.service.store import accounts, idempotency, nonces, recordings, tokens
@@ -46,6 +48,7 @@ class Swept:
     answers: int = 0
     nonces: int = 0
     tokens: int = 0
+    files: int = 0
 
 
 def limits(settings: ServiceSettings, now: datetime) -> Limits:
@@ -95,6 +98,7 @@ class Sweeper:
                 answers=await self._database.run(idempotency.sweep, too_old.answers),
                 nonces=await self._database.run(nonces.sweep, too_old.nonces),
                 tokens=await self._database.run(tokens.sweep, self._now()),
+                files=discard_delivered(self._settings.cdr_spool_dir / DONE, too_old.details),
             )
         finally:
             self._busy = False
@@ -140,6 +144,23 @@ def discard_files(connection: Connection, before: datetime, limit: int) -> list[
         else:
             gone.append(recording.name)
     return gone
+
+
+def discard_delivered(directory: Path, before: datetime) -> int:
+    """Delete the files of spooled CDRs that have been delivered and were last touched before a moment.
+
+    Returns:
+        How many. One that cannot be deleted stays, and is logged.
+    """
+    n_gone = 0
+    for path in sorted(directory.glob("*")):
+        try:
+            if path.stat().st_mtime < before.timestamp():
+                path.unlink()
+                n_gone += 1
+        except OSError as error:
+            log.error("%s stays: %s", path.name, error.strerror)
+    return n_gone
 
 
 def _forget(connection: Connection, names: list[str]) -> None:

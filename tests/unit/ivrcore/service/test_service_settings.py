@@ -138,8 +138,7 @@ def test_price_is_exact_however_it_is_written(file: Path) -> None:
         ("[http]\nport = 1\nport = 2", "not TOML: "),
         ("[http]\nplain = false", "http: plain is off and no certificate is set"),
         ('[http]\ncertificate = "c"', "http: certificate and key must be set together"),
-        ('[http]\npublic_url = "ftp://x"', "http.public_url: "),
-        ('[http]\nsandbox_prefix = "sandbox"', "http.sandbox_prefix: "),
+        ('[recording]\nbase_url = "ftp://x"', "recording.base_url: "),
         ('[calls]\nnumbers = "mars"', "calls.numbers: Input should be 'china', 'e164' or 'any' (is 'mars')"),
         ('[calls]\nringback_country = "QQ"', "calls: ringback_country: country is 'QQ'"),
         ("[calls]\nring_timeout_s = 0", "calls.ring_timeout_s: "),
@@ -229,7 +228,7 @@ password = "{SECRET}"
 
 def test_secrets_are_in_no_repr(file: Path) -> None:
     settings = loaded(file, SECRET_FILE)
-    assert SECRET not in repr(settings) + str(settings) + repr(settings.worker_settings())
+    assert SECRET not in repr(settings) + str(settings) + repr(settings.routes())
     assert SECRET not in repr(settings.api_settings())
     assert settings.api_settings().record_key == SECRET
     assert settings.routes().default.password == SECRET
@@ -323,32 +322,6 @@ def test_longest_prefix_decides_the_trunk(file: Path, number: str, host: str) ->
 def test_without_trunks_only_uris_can_be_dialled() -> None:
     routes = load(None).routes()
     assert (routes.default.host, routes.by_prefix) == ("", ())
-
-
-def test_worker_is_told_what_it_needs(file: Path) -> None:
-    text = """
-data_dir = "/d"
-[workers]
-bind = "192.0.2.1"
-sip_port = 5060
-jitter_buffer_ms = 60
-trace = true
-orphan_s = 20
-[calls]
-ringback_country = "US"
-clock_scale = 10
-"""
-    settings = loaded(file, text)
-    told = settings.worker_settings()
-    assert (told.endpoint.bind, told.endpoint.sip_port, told.endpoint.jitter_buffer_ms) == (
-        "192.0.2.1",
-        5060,
-        60,
-    )
-    assert told.endpoint.trace_file is not None
-    assert (told.ringback_country, told.clock_scale, told.orphan_s) == ("US", 10, 20)
-    assert (told.recordings_dir, told.cache_dir) == (Path("/d/recordings"), Path("/d/cache"))
-    assert load(None).worker_settings().endpoint.trace_file is None
 
 
 API_SETTINGS = [field.name for field in dataclasses.fields(ApiSettings)]

@@ -1,6 +1,7 @@
 """What is swept, when, and what stays."""
 
 import logging
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -156,6 +157,30 @@ def test_nonces_and_answers_go_when_they_are_of_no_use(attic: Attic) -> None:
     assert attic.sweep().nonces == 1
     assert attic.database.run_now(nonces.first_use, APP, "old", NOW)
     assert not attic.database.run_now(nonces.first_use, APP, "young", NOW)
+
+
+def test_delivered_cdr_files_go_with_the_details(attic: Attic) -> None:
+    spool = attic.settings.cdr_spool_dir
+    limit_s = datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp()
+    paths = {name: spool / "done" / name for name in ("old.json", "young.json")} | {
+        "waits": spool / "waits.json"
+    }
+    (spool / "done").mkdir(parents=True)
+    for name, path in paths.items():
+        path.write_text("{}", encoding="utf-8")
+        os.utime(path, (limit_s, limit_s if name == "young.json" else limit_s - 1))
+    assert attic.sweep() == Swept(files=1)
+    assert [path.exists() for path in paths.values()] == [False, True, True]
+
+
+def test_delivered_file_that_cannot_be_deleted_stays(attic: Attic, caplog: pytest.LogCaptureFixture) -> None:
+    stuck = attic.settings.cdr_spool_dir / "done" / "a directory"
+    stuck.mkdir(parents=True)
+    os.utime(stuck, (0, 0))
+    with caplog.at_level(logging.ERROR):
+        assert attic.sweep() == Swept()
+    assert stuck.exists()
+    assert "a directory stays" in caplog.text
 
 
 def test_second_sweep_finds_nothing(attic: Attic) -> None:
