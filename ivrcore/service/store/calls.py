@@ -22,15 +22,16 @@ def accept(connection: Connection, call: Call, idempotency: StoredAnswer | None 
     """
     if idempotency is not None:
         answers.remember(connection, idempotency)
-    connection.execute(insert(calls).values(**_values(call)))
+    connection.execute(insert(calls), _values(call))
     connection.execute(
-        insert(cdrs).values(
-            session=call.session,
-            app_key=call.app_key,
-            account_id=call.account_id,
-            service=call.service.value,
-            accepted_us=micros(call.accepted_at),
-        )
+        insert(cdrs),
+        {
+            "session": call.session,
+            "app_key": call.app_key,
+            "account_id": call.account_id,
+            "service": call.service.value,
+            "accepted_us": micros(call.accepted_at),
+        },
     )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import Connection, Table
@@ -43,11 +44,16 @@ def insert_if_new(connection: Connection, table: Table, values: Mapping[str, obj
 
     Two transactions may try at once: the second waits for the first, and then learns which it is.
     """
-    insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(**values).on_conflict_do_nothing().inline()
-    # SQLAlchemy forgets the count of an INSERT unless told, and the new id, asked back, would take its place.
-    result = connection.execute(statement.execution_options(preserve_rowcount=True))
+    result = connection.execute(_insert_if_new(connection.dialect.name, table), dict(values))
     return changed(result) == 1
+
+
+@cache
+def _insert_if_new(dialect: str, table: Table) -> Any:
+    """The statement without its values: made once, for making it takes longer than the database does."""
+    insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    # SQLAlchemy forgets the count of an INSERT unless told, and the new id, asked back, would take its place.
+    return insert(table).on_conflict_do_nothing().inline().execution_options(preserve_rowcount=True)
 
 
 def changed(result: CursorResult[Any]) -> int:
