@@ -30,7 +30,7 @@ FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 60.0
 GIVE_UP_AFTER = timedelta(hours=24)
 
-_POLL_S = 0.5
+POLL_S = 0.5
 _LIMIT = 500
 _MAX_SESSIONS = 5_000
 """Sessions in memory at once; the others wait in the store."""
@@ -62,6 +62,7 @@ class DurableNotifier:
         utc: Callable[[], datetime] = lambda: datetime.now(UTC),
         give_up_after: timedelta = GIVE_UP_AFTER,
         first_backoff_s: float = FIRST_BACKOFF_S,
+        poll_s: float = POLL_S,
     ) -> None:
         self._pusher = pusher
         self._secrets = secrets
@@ -71,6 +72,7 @@ class DurableNotifier:
         self._utc = utc
         self._give_up_after = give_up_after
         self._first_backoff_s = first_backoff_s
+        self._poll_s = poll_s
         self._sessions: dict[str, Deferred[None] | None] = {}
         self._again: set[str] = set()
         self._ending = Ending(reactor)
@@ -101,7 +103,7 @@ class DurableNotifier:
         limit = _LIMIT + len(self._sessions)  # those being served are among the answers
         asked = self._database.read(sessions_due, self._utc(), limit)
         asked.addCallback(self._serve_all)
-        asked.addCallbacks(lambda _: self._poll_after(_POLL_S), self._not_read)
+        asked.addCallbacks(lambda _: self._poll_after(self._poll_s), self._not_read)
 
     def _not_read(self, failure: Failure) -> None:
         _log.failure("the outbox cannot be read", failure)

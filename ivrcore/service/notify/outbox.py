@@ -33,7 +33,7 @@ REPEATS = 6
 INTERVAL = timedelta(hours=1)
 BATCH = 50
 
-_POLL_S = 1.0
+POLL_S = 1.0
 _POLL_MARGIN_S = 0.01
 """The clock of the rows and the reactor's are two."""
 
@@ -64,6 +64,7 @@ class CdrOutbox:
         repeats: int = REPEATS,
         interval: timedelta = INTERVAL,
         merge_wait_s: float = MERGE_WAIT_S,
+        poll_s: float = POLL_S,
     ) -> None:
         self._pusher = pusher
         self._secrets = secrets
@@ -77,6 +78,7 @@ class CdrOutbox:
         self._repeats = repeats
         self._interval = interval
         self._merge_wait_s = merge_wait_s
+        self._poll_s = poll_s
         self._receivers: dict[tuple[str, str], Deferred[None] | None] = {}
         self._ending = Ending(reactor)
         self._timer: DelayedCall | None = None
@@ -108,7 +110,7 @@ class CdrOutbox:
         self._asking = True
         asked = self._database.read(receivers_due, self._utc())
         asked.addCallback(self._serve_all)
-        asked.addCallbacks(lambda _: self._poll_after(_POLL_S), self._not_read)
+        asked.addCallbacks(lambda _: self._poll_after(self._poll_s), self._not_read)
 
     def _not_read(self, failure: Failure) -> None:
         _log.failure("the outbox cannot be read", failure)

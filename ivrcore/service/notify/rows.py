@@ -74,7 +74,9 @@ def take_chunk(
     if first.group:
         return stored.of_group(connection, first.group)
     # Of the same second also those whose own wait is not over: they were merged while waiting, not after it.
-    fresh = _pushes(connection, select(outbox).where(of_receiver, outbox.c.group == ""))
+    fresh = _pushes(
+        connection, select(outbox).where(of_receiver, outbox.c.group == "", outbox.c.id >= first.id)
+    )
     chunk = [push for push in fresh if ended(push) == ended(first)][:limit]
     ids = [push.id for push in chunk]
     connection.execute(update(outbox).where(outbox.c.id.in_(ids)).values(group=group))
