@@ -28,7 +28,8 @@ from benchmarks.dtmf_battery import battery  # noqa: E402
 from benchmarks.dtmf_points import Point  # noqa: E402
 from media.dtmf import KEYS, DtmfBank, Limits  # noqa: E402
 from media.dtmf import bank as bank_module  # noqa: E402
-from media.dtmf.decide import MAX_DEVIATION, N_FEATURES, Candidates, Verdict, examine  # noqa: E402
+from media.dtmf.decide import Candidates, Verdict, examine  # noqa: E402
+from media.dtmf.score import MAX_DEVIATION, N_FEATURES  # noqa: E402
 from media.dtmf.testing import (  # noqa: E402
     Key,
     Signal,
@@ -216,7 +217,7 @@ HIDDEN = 12
 RIDGE = 1e-6
 ITERATIONS = 600
 
-HEADER = '''"""The trained score's numbers: a hidden layer over decide.measure's features, and its output.
+HEADER = '''"""The trained score's numbers: a hidden layer over score.measure's features, and its output.
 
 Origin: scripts/train_dtmf.py, seed {seed},
 from {n_keys} looks at generated keys and {n_others} at what is no key:

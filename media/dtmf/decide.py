@@ -3,8 +3,8 @@
 Left out: when to look (bank.py) and how the figures are measured (envelope.py, fit.py).
 """
 
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, fields, replace
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -20,12 +20,12 @@ from media.dtmf.envelope import (
     lost_windows,
     offsets,
 )
-from media.dtmf.fit import Fit, band_shares, fit, unsteadiness
+from media.dtmf.fit import Fit, fit, unsteadiness
+from media.dtmf.score import N_FEATURES, measure, score
 from media.dtmf.tables import (
     BLOCK,
     DIAL_TONES,
     HIGH_PASS_DELAY,
-    HOP,
     N_WINDOWS,
     OMEGAS,
     RING,
@@ -39,7 +39,6 @@ from media.dtmf.tables import (
     grid_index,
     high_passed,
 )
-from media.dtmf.weights import CENTRE, HIDDEN, HIDDEN_BIAS, OUTPUT, OUTPUT_BIAS, SCALE
 
 MIN_SAMPLES: Final = 236
 """29.5 ms: the middle of 26 ms (refused for certain) and 33 ms (taken for certain); Q.24 asks for 23 and 40
@@ -67,16 +66,12 @@ SHORT_SPAN: Final = 264
 """33 ms: the second try looks only at the latest part, for tones whose phase jumped (a repeated frame)."""
 
 
-UNKNOWN_CREEP: Final = 0.03
-"""For onsets before the ring: between what keys and what voices show."""
-
-N_FEATURES: Final = 23
-MAX_DEVIATION: Final = 6.0
-"""Where the score's features are clipped, in standard deviations: nothing is said beyond what was trained."""
-
 MAX_BESIDES_DIAL_TONE: Final = 0.25
 """Least steadiness of a dial tone: what is left of the low band without it."""
 
+
+_TOGETHER: Final = 32
+"""Up to so many candidates the second try is made beside the first: calls cost more than their work."""
 
 MIN_SHORTENED: Final = 40
 """Shorter spans by less than this see the same again."""
@@ -193,22 +188,11 @@ def examine(candidates: Candidates, limits: Limits) -> Verdict:
     candidates = replace(candidates, audio=without_dial_tone(candidates.audio, audio, candidates.low_band))
     usable = usable_windows(candidates.lost, candidates.low_band)
     low_omega, high_omega, rows = _coarse(candidates, audio, usable)
-    narrowed = candidates.take(rows)
-    first = _attempt(
-        narrowed, audio[rows], usable[rows], (low_omega, high_omega), limits, MAX_BRIDGED_WINDOWS, SPAN
-    )
-    # A second, shorter look only where it differs from the first: the phase may have jumped on the way.
-    left = first.row[~first.accepted & (first.end - first.start > SHORT_SPAN + MIN_SHORTENED)]
-    second = _attempt(
-        narrowed.take(left),
-        audio[rows[left]],
-        usable[rows[left]],
-        (low_omega[left], high_omega[left]),
-        limits,
-        1,
-        SHORT_SPAN,
-    )
-    return _joined(first, second, rows, left)
+    if not rows.size:
+        return _NOTHING
+    narrowed = _Narrowed(candidates.take(rows), audio[rows], usable[rows], low_omega, high_omega)
+    verdict = _attempt(narrowed, limits)
+    return replace(verdict, row=rows[verdict.row])
 
 
 def _coarse(candidates: Candidates, audio: Floats, usable: Bools) -> tuple[Doubles, Doubles, Ints]:
@@ -222,41 +206,105 @@ def _coarse(candidates: Candidates, audio: Floats, usable: Bools) -> tuple[Doubl
     return low_omega[rows], high_omega[rows], rows
 
 
-def _attempt(
-    candidates: Candidates,
-    audio: Floats,
-    usable: Bools,
-    omegas: tuple[Doubles, Doubles],
-    limits: Limits,
-    bridged_windows: int,
-    longest: int,
-) -> Verdict:
-    """Locate, fit and score at the frequencies found."""
-    digit = candidates.digit
-    low_index, high_index = grid_index(digit // 4, omegas[0]), grid_index(4 + digit % 4, omegas[1])
-    tones = envelope(audio, correlators(low_index, digit // 4, high_index, 4 + digit % 4))
-    run = locate(tones, usable, candidates.earliest, bridged_windows)
-    required = np.where(run.lasting, MIN_LASTING_SAMPLES, MIN_SAMPLES)
-    # The fit costs most, so what cannot come within the limits any more is dropped before it.
-    twist_db = 20 * np.log10(run.high / run.low)
-    worth = (run.seen >= required) & (run.low > 0.5 * MIN_AMPLITUDE) & (run.high > 0.5 * MIN_AMPLITUDE)
-    worth &= (twist_db > limits.min_twist_db - 2.0) & (twist_db < limits.max_twist_db + 2.0)
-    worth &= np.abs(omegas[0] / OMEGAS[digit // 4] - 1) < MAX_OFFSET + 0.008
-    worth &= np.abs(omegas[1] / OMEGAS[4 + digit % 4] - 1) < MAX_OFFSET + 0.008
-    rows = np.flatnonzero(worth)
-    tones, run = _rows_of(tones, run, rows)
-    candidates, audio = candidates.take(rows), audio[rows]
-    digit = candidates.digit
-    begin = np.maximum(run.start, run.end - longest)
-    fitted = fit(
-        audio, candidates.audio, run, begin, digit, (omegas[0][rows], omegas[1][rows]), candidates.lost
+@dataclass(frozen=True)
+class _Narrowed:
+    """Candidates at about the right frequencies.
+
+    Attributes:
+        candidates: their audio less a dial tone.
+        audio: the same behind the high-pass, where it is needed.
+        usable: windows to be believed.
+        low_omega, high_omega: first estimates, radians a sample.
+    """
+
+    candidates: Candidates
+    audio: Floats
+    usable: Bools
+    low_omega: Doubles
+    high_omega: Doubles
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Stretches worth fitting.
+
+    Attributes:
+        row: which of the narrowed candidates.
+        tones, run: its envelope and where in it the tones are.
+        begin: where the span to be fitted begins.
+    """
+
+    row: Ints
+    tones: Envelope
+    run: Run
+    begin: Doubles
+
+    def joined(self, other: "_Look") -> "_Look":
+        """The rows of both."""
+        return _Look(
+            np.concatenate([self.row, other.row]),
+            _joined(self.tones, other.tones),
+            _joined(self.run, other.run),
+            np.concatenate([self.begin, other.begin]),
+        )
+
+
+def _attempt(narrowed: _Narrowed, limits: Limits) -> Verdict:
+    """Locate, fit and score; where the whole of a long run is no digit its latest part may be one, as the
+    phase may have jumped on the way (a repeated frame)."""
+    digit = narrowed.candidates.digit
+    low_index, high_index = (
+        grid_index(digit // 4, narrowed.low_omega),
+        grid_index(4 + digit % 4, narrowed.high_omega),
     )
-    wobble = unsteadiness(tones, run, begin, fitted)
-    features = measure(candidates.audio, run, fitted, wobble, digit)
+    tones = envelope(narrowed.audio, correlators(low_index, digit // 4, high_index, 4 + digit % 4))
+    whole = _look(narrowed, tones, np.arange(digit.size), MAX_BRIDGED_WINDOWS, SPAN, limits)
+    n_whole = whole.row.size
+    if not n_whole:
+        return _NOTHING
+    long = whole.run.end - whole.run.start > SHORT_SPAN + MIN_SHORTENED
+    if n_whole > _TOGETHER:
+        first = _judge(narrowed, whole, limits)
+        rest = _look(narrowed, tones, whole.row[long & ~first.accepted], 1, SHORT_SPAN, limits)
+        return _joined(first, _judge(narrowed, rest, limits)) if rest.row.size else first
+    # A few candidates cost little more than one: both parts in one go.
+    latest = _look(narrowed, tones, whole.row[long], 1, SHORT_SPAN, limits)
+    both = _judge(narrowed, whole.joined(latest) if latest.row.size else whole, limits)
+    settled = np.isin(both.row, both.row[:n_whole][both.accepted[:n_whole]])
+    settled[:n_whole] = False
+    return replace(both, accepted=both.accepted & ~settled)
+
+
+def _look(
+    narrowed: _Narrowed, tones: Envelope, rows: Ints, bridged_windows: int, longest: int, limits: Limits
+) -> _Look:
+    """Locate the tones and keep what may come within the limits: the fit costs most."""
+    tones = _taken(tones, rows)
+    run = locate(tones, narrowed.usable[rows], narrowed.candidates.earliest[rows], bridged_windows)
+    digit = narrowed.candidates.digit[rows]
+    required = np.where(run.lasting, MIN_LASTING_SAMPLES, MIN_SAMPLES)
+    twist_db = 20 * np.log10(run.high / run.low)
+    worth = (run.seen >= required) & (np.minimum(run.low, run.high) > 0.5 * MIN_AMPLITUDE)
+    worth &= (twist_db > limits.min_twist_db - 2.0) & (twist_db < limits.max_twist_db + 2.0)
+    worth &= np.abs(narrowed.low_omega[rows] / OMEGAS[digit // 4] - 1) < MAX_OFFSET + 0.008
+    worth &= np.abs(narrowed.high_omega[rows] / OMEGAS[4 + digit % 4] - 1) < MAX_OFFSET + 0.008
+    kept = np.flatnonzero(worth)
+    run = _taken(run, kept)
+    return _Look(rows[kept], _taken(tones, kept), run, np.maximum(run.start, run.end - longest))
+
+
+def _judge(narrowed: _Narrowed, look: _Look, limits: Limits) -> Verdict:
+    """Fit and score."""
+    rows, run = look.row, look.run
+    raw, digit = narrowed.candidates.audio[rows], narrowed.candidates.digit[rows]
+    omegas = narrowed.low_omega[rows], narrowed.high_omega[rows]
+    fitted = fit(narrowed.audio[rows], raw, run, look.begin, digit, omegas, narrowed.candidates.lost[rows])
+    wobble = unsteadiness(look.tones, run, look.begin, fitted)
+    features = measure(raw, run, fitted, wobble, digit)
     within = _within(fitted, digit, limits)
     # A fit that runs away from the frequency the phases advance with has fitted something else.
-    within &= np.abs(fitted.low_omega / omegas[0][rows] - 1) < MAX_DISAGREEMENT
-    within &= np.abs(fitted.high_omega / omegas[1][rows] - 1) < MAX_DISAGREEMENT
+    within &= np.abs(fitted.low_omega / omegas[0] - 1) < MAX_DISAGREEMENT
+    within &= np.abs(fitted.high_omega / omegas[1] - 1) < MAX_DISAGREEMENT
     accepted = within & (score(features) > limits.min_score)
     return Verdict(
         rows,
@@ -272,18 +320,6 @@ def _attempt(
     )
 
 
-def _rows_of(tones: Envelope, run: Run, rows: Ints) -> tuple[Envelope, Run]:
-    return Envelope(tones.low[rows], tones.high[rows]), Run(
-        run.start[rows],
-        run.end[rows],
-        run.low[rows],
-        run.high[rows],
-        run.presence[rows],
-        run.lasting[rows],
-        run.seen[rows],
-    )
-
-
 def _within(fitted: Fit, digit: Ints, limits: Limits) -> Bools:
     """The limits of the standards: frequency, level, twist, steadiness."""
     low, high = np.abs(fitted.low), np.abs(fitted.high)
@@ -296,86 +332,31 @@ def _within(fitted: Fit, digit: Ints, limits: Limits) -> Bools:
     return within
 
 
-def measure(raw: Floats, run: Run, fitted: Fit, wobble: Doubles, digit: Ints) -> Doubles:
-    """The score's features, mostly logarithms of energy relative to the tones'.
-
-    Returns:
-        Shape (n, N_FEATURES).
-    """
-    bands, line = band_shares(fitted)
-    power = np.abs(fitted.low) ** 2 / 2 + np.abs(fitted.high) ** 2 / 2
-    low_offset = np.abs(fitted.low_omega / OMEGAS[digit // 4] - 1) * 100
-    high_offset = np.abs(fitted.high_omega / OMEGAS[4 + digit % 4] - 1) * 100
-    twist_db = 20 * np.log10(np.maximum(np.abs(fitted.high), 1e-3) / np.maximum(np.abs(fitted.low), 1e-3))
-    columns = [
-        _log(bands.sum(axis=1)),
-        *(_log(bands[:, band]) for band in range(bands.shape[1])),
-        _log(line),
-        _log(wobble[:, 0]),
-        _log(wobble[:, 1]),
-        np.abs(fitted.low_slope.real),
-        np.abs(fitted.high_slope.real),
-        low_offset,
-        high_offset,
-        np.maximum(twist_db, 0.0),
-        np.maximum(-twist_db, 0.0),
-        _log(_before(raw, run) / np.maximum(power, 1e-3)),
-        _log(_creep(run)),
-        np.log10(np.maximum(fitted.length, 1.0)),
-    ]
-    return np.stack(columns, axis=1)
+_Rows = TypeVar("_Rows", Envelope, Run, Verdict)
+"""Dataclasses whose every field is an array with a row for each candidate."""
 
 
-def _log(ratio: Doubles) -> Doubles:
-    logarithm: Doubles = np.log10(ratio + 1e-4)
-    return logarithm
+def _taken(of: _Rows, rows: Ints) -> _Rows:
+    """Some rows of every field."""
+    return type(of)(**{field.name: getattr(of, field.name)[rows] for field in fields(of)})
 
 
-def _before(raw: Floats, run: Run) -> Doubles:
-    """Least mean square of any 5 ms in the 25 ms before the onset: a voice leads into its vowel, a key does
-    not."""
-    squares = np.concatenate(
-        [np.zeros((raw.shape[0], 1)), np.cumsum(raw.astype(np.float64) ** 2, axis=1)], axis=1
-    )
-    ends = np.clip(np.round(run.start).astype(np.int64) - 12, 0, RING)[:, None] - np.arange(0, 200, 40)
-    begins = ends - 40
-    mean = np.take_along_axis(squares, np.maximum(ends, 0), axis=1)
-    mean -= np.take_along_axis(squares, np.maximum(begins, 0), axis=1)
-    mean = np.where(begins >= 0, mean / 40, np.inf).min(axis=1)
-    power = run.low**2 / 2 + run.high**2 / 2
-    # An onset before the ring says nothing: take what keys and voices have in between.
-    quiet: Doubles = np.where(np.isfinite(mean), mean, power * 0.05)
-    return quiet
+def _joined(first: _Rows, second: _Rows) -> _Rows:
+    """The rows of both, field by field."""
+    pairs = {field.name: (getattr(first, field.name), getattr(second, field.name)) for field in fields(first)}
+    return type(first)(**{name: np.concatenate(pair) for name, pair in pairs.items()})
 
 
-def _creep(run: Run) -> Doubles:
-    """Power of the tones 9 to 20 ms before the onset, relative to the plateau: a key is switched on, a glide
-    creeps in."""
-    lead = run.start[:, None] - CENTRES
-    ahead = (lead > WINDOW / 2 + HOP / 4) & (lead < WINDOW / 2 + 2.25 * HOP)
-    least = np.where(ahead, run.presence, np.inf).min(axis=1)
-    power: Doubles = np.where(np.isfinite(least), np.minimum(least, 1.0) ** 2, UNKNOWN_CREEP)
-    return power
-
-
-def score(features: Doubles) -> Doubles:
-    """Over 0 for a digit; the level is no feature, as a weak digit is as good as a strong one."""
-    centred = np.clip((features - CENTRE) * SCALE, -MAX_DEVIATION, MAX_DEVIATION)
-    total: Doubles = np.tanh(centred @ HIDDEN + HIDDEN_BIAS) @ OUTPUT + OUTPUT_BIAS
-    return total
-
-
-def _joined(first: Verdict, second: Verdict, rows: Ints, left: Ints) -> Verdict:
-    """Both attempts with rows counted as the caller does."""
-    return Verdict(
-        np.concatenate([rows[first.row], rows[left[second.row]]]),
-        np.concatenate([first.within, second.within]),
-        np.concatenate([first.accepted, second.accepted]),
-        np.concatenate([first.start, second.start]),
-        np.concatenate([first.end, second.end]),
-        np.concatenate([first.low_omega, second.low_omega]),
-        np.concatenate([first.high_omega, second.high_omega]),
-        np.concatenate([first.low, second.low]),
-        np.concatenate([first.high, second.high]),
-        np.concatenate([first.features, second.features]),
-    )
+_NONE: Final[Doubles] = np.zeros(0)
+_NOTHING: Final = Verdict(
+    _NONE.astype(np.int64),
+    _NONE > 0,
+    _NONE > 0,
+    _NONE,
+    _NONE,
+    _NONE,
+    _NONE,
+    _NONE,
+    _NONE,
+    np.zeros((0, N_FEATURES)),
+)

@@ -119,7 +119,7 @@ def envelope(audio: Floats, pairs: Floats) -> Envelope:
     return Envelope(values[..., 0], values[..., 1])
 
 
-def locate(tones: Envelope, usable: Bools, earliest: Doubles, bridged_windows: int) -> Run:
+def locate(tones: Envelope, usable: Bools, earliest: Doubles, bridged_windows: int | Ints) -> Run:
     """Find the latest stretch with both tones.
 
     Args:
@@ -127,9 +127,9 @@ def locate(tones: Envelope, usable: Bools, earliest: Doubles, bridged_windows: i
         usable: windows that hold audio (not lost, not before the filter settles), shape (n, N_WINDOWS).
         earliest: nothing before this is looked at (the digit before ended there), samples since the ring's
         first.
-        bridged_windows: longest gap that does not end the stretch.
+        bridged_windows: longest gap that does not end the stretch; one for all, or shape (n, 1).
     """
-    low, high = np.abs(tones.low).astype(np.float64), np.abs(tones.high).astype(np.float64)
+    low, high = _magnitude(tones.low), _magnitude(tones.high)
     looked = usable & (earliest[:, None] - 1 < CENTRES)
     both = np.sqrt(low * high) * looked
     bound = 0.5 * both.max(axis=1, keepdims=True)
@@ -148,18 +148,23 @@ def locate(tones: Envelope, usable: Bools, earliest: Doubles, bridged_windows: i
     return _edges(presence, looked, first, last, low_plateau, high_plateau, earliest)
 
 
-def _latest(present: Bools, looked: Bools, bridged_windows: int) -> tuple[Ints, Ints]:
+def _magnitude(amplitude: Complexes) -> Doubles:
+    squares = amplitude.real**2 + amplitude.imag**2
+    return np.sqrt(squares.astype(np.float64))
+
+
+def _latest(present: Bools, looked: Bools, bridged_windows: int | Ints) -> tuple[Ints, Ints]:
     """First and last window of the latest stretch; absent windows count as a gap only where they were looked
     at."""
     last = N_WINDOWS - 1 - present[:, ::-1].argmax(axis=1)
     index = np.arange(N_WINDOWS)
     absent = np.cumsum(looked & ~present, axis=1)
     # For each present window: how many absent ones lie between it and the present one before it.
-    at_present = np.where(present, absent, -1)
+    at_present = np.where(present, absent, -N_WINDOWS)
+    begins = present.copy()
     before = np.maximum.accumulate(at_present, axis=1)
-    before = np.concatenate([np.full((present.shape[0], 1), -1), before[:, :-1]], axis=1)
-    gap = np.where(before < 0, N_WINDOWS, absent - before)
-    begins = present & (gap > bridged_windows) & (index <= last[:, None])
+    begins[:, 1:] &= absent[:, 1:] - before[:, :-1] > bridged_windows
+    begins &= index <= last[:, None]
     first = N_WINDOWS - 1 - begins[:, ::-1].argmax(axis=1)
     return first, last
 
@@ -184,7 +189,7 @@ def _edges(
     filled = np.where(filled > 0.9, 1.0, filled)
     end = np.where(ended, end, CENTRES[last] - WINDOW / 2 + WINDOW * filled)
     interior = (start[:, None] + WINDOW / 4 < CENTRES) & (end[:, None] - WINDOW / 4 > CENTRES)
-    missing = np.clip(1 - presence, 0, 1) * (presence < 0.7) * interior * (index >= first[:, None])
+    missing = (1 - presence) * (presence < 0.7) * interior * (index >= first[:, None])
     unknown = interior & ~looked
     seen = end - start - HOP * (np.where(looked, missing, 0.0) + unknown).sum(axis=1)
     lasting = ~ended & (filled >= 1.0)
@@ -195,7 +200,7 @@ def _crossing(inside: Doubles, outside: Doubles) -> Doubles:
     """Part of a hop from a window over one half to its neighbour under one half at which one half is
     crossed."""
     drop = np.maximum(inside - outside, 1e-6)
-    part: Doubles = np.clip((inside - 0.5) / drop, 0.0, 1.0)
+    part: Doubles = np.minimum(np.maximum((inside - 0.5) / drop, 0.0), 1.0)
     return part
 
 
@@ -233,6 +238,8 @@ def lost_windows(lost: Bools) -> npt.NDArray[np.float64]:
     Returns:
         Shape (n, N_WINDOWS), 0 to 1.
     """
+    if not lost.any():
+        return np.ones((lost.shape[0], N_WINDOWS))
     received = (~lost).reshape(lost.shape[0], RING // HOP, HOP).mean(axis=2)
     last = received.shape[1] - _PARTS + 1
     total: npt.NDArray[np.float64] = sum(

@@ -13,6 +13,7 @@ from media.dtmf.tables import (
     GRID,
     GRID_OMEGAS,
     HOP,
+    N_WINDOWS,
     RING,
     SPAN,
     WINDOW,
@@ -28,6 +29,19 @@ GUARD: Final = 8
 """Samples left out at either edge of the span: the edges are known to a millisecond."""
 
 _FFT: Final = 512
+MIN_FITTED_PRESENCE: Final = 0.6
+"""Of the plateau, in the window nearest to a sample: breaks are not fitted."""
+
+_NEAREST: Final[Ints] = np.minimum(
+    np.maximum(np.round((np.arange(RING) - WINDOW / 2) / HOP), 0), N_WINDOWS - 1
+).astype(np.int64)
+"""The window whose middle is nearest to each sample of a ring."""
+
+_AT_ONCE: Final = 64
+"""Candidates fitted in one go: their waves, 15 kB each, stay in the processor's cache."""
+
+_TIME: Final[Floats] = np.arange(-SPAN // 2, SPAN // 2).astype(np.float32)
+
 UNKNOWN_SPREAD: Final = 0.02
 """Between what keys and what voices show."""
 
@@ -91,28 +105,35 @@ def fit(
     position = middle[:, None] + np.arange(-SPAN // 2, SPAN // 2)
     mask = (position >= (begin + GUARD)[:, None]) & (position < (run.end - GUARD)[:, None])
     mask &= (position >= 0) & (position < RING)
-    held = np.clip(position, 0, RING - 1)
-    nearest = np.clip(np.round((held - WINDOW / 2) / HOP), 0, CENTRES.size - 1).astype(np.int64)
-    mask &= np.take_along_axis(run.presence, nearest, axis=1) > 0.6
-    mask &= ~np.take_along_axis(lost, held, axis=1)
+    held = np.minimum(np.maximum(position, 0), RING - 1)
+    held += np.arange(middle.size)[:, None] * RING  # from here on an index into the flat rings
+    mask &= (run.presence > MIN_FITTED_PRESENCE)[:, _NEAREST].ravel()[held]
+    if lost.any():
+        mask &= ~lost.ravel()[held]
     weights = mask.astype(np.float32)
-    audio = np.take_along_axis(filtered, held, axis=1) * weights
+    audio = filtered.ravel()[held] * weights
     length = np.maximum(run.end - begin, 1.0)
-    ramp = (np.arange(-SPAN // 2, SPAN // 2) * (2 / length[:, None])).astype(np.float32)
-    low_omega, high_omega = omegas
-    for _ in range(2):
-        low_index = grid_index(digit // 4, low_omega)
-        high_index = grid_index(4 + digit % 4, high_omega)
-        basis = np.concatenate([GRID[digit // 4, low_index], GRID[4 + digit % 4, high_index]], axis=1)
-        basis *= weights[:, None, :]
-        basis = np.concatenate([basis, basis * ramp[:, None, :]], axis=1)
-        solution = _solve(basis, audio)
+    ramp = _TIME * (2 / length[:, None]).astype(np.float32)
+    solution, tones = np.zeros((digit.size, 8)), np.zeros_like(audio)
+    indices = _indices(digit, omegas)
+    changed = np.arange(digit.size)
+    for turn in range(2):
+        for part in range(0, changed.size, _AT_ONCE):
+            rows = changed[part : part + _AT_ONCE]
+            index = indices[0][rows], indices[1][rows]
+            solution[rows], tones[rows] = _two_tones(
+                audio[rows], weights[rows], ramp[rows], digit[rows], index
+            )
         amplitude = solution[:, 0:8:2] - 1j * solution[:, 1:8:2]
         slope = amplitude[:, 2:] / np.where(np.abs(amplitude[:, :2]) < 1e-3, 1e-3, amplitude[:, :2])
-        low_omega = GRID_OMEGAS[digit // 4, low_index] + slope[:, 0].imag * 2 / length
-        high_omega = GRID_OMEGAS[4 + digit % 4, high_index] + slope[:, 1].imag * 2 / length
-    tones = (solution.astype(np.float32)[:, None, :] @ basis)[:, 0, :]
-    rest = np.take_along_axis(raw, held, axis=1) * weights - tones
+        low_omega = GRID_OMEGAS[digit // 4, indices[0]] + slope[:, 0].imag * 2 / length
+        high_omega = GRID_OMEGAS[4 + digit % 4, indices[1]] + slope[:, 1].imag * 2 / length
+        corrected = _indices(digit, (low_omega, high_omega))
+        changed = np.flatnonzero((corrected[0] != indices[0]) | (corrected[1] != indices[1]))
+        if turn or not changed.size:
+            break
+        indices = corrected
+    rest = raw.ravel()[held] * weights - tones
     return Fit(
         low_omega,
         high_omega,
@@ -126,6 +147,27 @@ def fit(
         length,
         middle,
     )
+
+
+def _indices(digit: Ints, omegas: tuple[Doubles, Doubles]) -> tuple[Ints, Ints]:
+    return grid_index(digit // 4, omegas[0]), grid_index(4 + digit % 4, omegas[1])
+
+
+def _two_tones(
+    audio: Floats, weights: Floats, ramp: Floats, digit: Ints, indices: tuple[Ints, Ints]
+) -> tuple[Doubles, Floats]:
+    """One fit at two grid frequencies.
+
+    Returns:
+        The amplitudes of the eight waves, and the fitted tones.
+    """
+    basis = np.empty((digit.size, 8, SPAN), dtype=np.float32)
+    basis[:, 0:2] = GRID[digit // 4, indices[0]]
+    basis[:, 2:4] = GRID[4 + digit % 4, indices[1]]
+    basis[:, :4] *= weights[:, None, :]
+    np.multiply(basis[:, :4], ramp[:, None, :], out=basis[:, 4:])
+    solution = _solve(basis, audio)
+    return solution, (solution.astype(np.float32)[:, None, :] @ basis)[:, 0, :]
 
 
 def _solve(basis: Floats, audio: Floats) -> Doubles:
@@ -143,8 +185,10 @@ def band_shares(fitted: Fit) -> tuple[Doubles, Doubles]:
     Returns:
         Shape (n, len(BAND_EDGES_HZ) - 1), and shape (n,).
     """
-    time = np.arange(-SPAN // 2, SPAN // 2) / fitted.length[:, None]
-    hann = (np.cos(np.pi * np.clip(time, -0.5, 0.5)) ** 2).astype(np.float32) * fitted.mask
+    time = _TIME * (np.pi / fitted.length[:, None]).astype(np.float32)
+    hann = np.cos(np.minimum(np.maximum(time, -np.pi / 2), np.pi / 2))
+    hann *= hann
+    hann *= fitted.mask
     spectrum = np.fft.rfft(fitted.residual * hann, _FFT, axis=1)
     power = spectrum.real**2 + spectrum.imag**2
     energy = np.maximum(((fitted.tones * hann) ** 2).sum(axis=1) * (_FFT / 2), 1e-3).astype(np.float64)

@@ -38,6 +38,10 @@ MAX_TWIST: Final = 10 ** (16 / 10)
 MIN_DOMINANCE: Final = 0.62
 """Least part of its group's energy in the strongest tone; the sum counts a tone's skirt more than once."""
 
+MAX_LINE: Final = 0.40
+"""Of the tones' energy in the strongest other line, unless that is a dial tone or hum: 0.25 for a third tone
+6 dB under the pair, 0.16 for noise at S/N 0 dB; half of what else passes of a voice has more in its pitch."""
+
 MIN_STEADY_SHARE: Final = 0.85
 """Least part of the low band in the bins of hum and dial tones; a voice has its pitch elsewhere."""
 
@@ -87,7 +91,8 @@ class Screened:
         where: indices of the rows that passed, ascending.
         digit: index into KEYS, one for each.
         low_band: whether the band under 565 Hz is strong enough to be filtered away.
-        doubtful: whether it passed only because the low band looks like a dial tone: see lasting_dial_tone.
+        doubtful: whether it passed only because the low band looks like a dial tone or hum; lasting_dial_tone
+            tells.
     """
 
     where: Ints
@@ -135,35 +140,40 @@ def _by_energy(before: Floats, now: Floats, where: Ints, digit: Ints, tones: Flo
     steady = below[:, _HUM.start - 1 : _HUM.stop - 1].sum(axis=1)
     steady += below[:, _DIAL.start - 1 : _DIAL.stop - 1].sum(axis=1)
     low_energy = below.sum(axis=1)
-    possible = np.flatnonzero(enough | (steady > MIN_STEADY_SHARE * low_energy))
-    tones, enough, low_energy = tones[possible], enough[possible], low_energy[possible]
+    dial_tone = steady > MIN_STEADY_SHARE * low_energy
+    possible = np.flatnonzero(enough | dial_tone)
+    tones, enough, dial_tone = tones[possible], enough[possible], dial_tone[possible]
     clear = tones > CLEAR_SHARE * energy[possible]
-    pair, above = _pair_and_above(part[possible], digit[possible])
-    kept = np.flatnonzero(enough | (pair > MIN_SHARE * above))
-    low_band = ~clear & (low_energy > 0.3 * pair)
+    pair, above, strongest = _beside(part[possible], digit[possible])
+    enough &= strongest < MAX_LINE * pair
+    kept = np.flatnonzero(enough | (dial_tone & (pair > MIN_SHARE * above)))
+    low_band = ~clear & (low_energy[possible] > 0.3 * pair)
     rows = possible[kept]
     return Screened(where[rows], digit[rows], low_band[kept], ~enough[kept])
 
 
-def _pair_and_above(part: Floats, digit: Ints) -> tuple[Floats, Floats]:
-    """Energy of the two tones, and of all above 565 Hz, in the Hann-windowed end of the audio.
+def _beside(part: Floats, digit: Ints) -> tuple[Floats, Floats, Floats]:
+    """Energy of the two tones, of all above 565 Hz, and of the strongest line besides the tones, in the
+    Hann-windowed end of the audio.
 
     Args:
         part: shape (n, _FFT).
         digit: index into KEYS, one for each.
     """
     spectrum = np.fft.rfft(part * _HANN, axis=1)
-    power: Floats = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+    power = np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32)
+    power[:, 0] = 0.0
     row, column = np.divmod(digit, 4)
-    pair = _around(power, _TONE_BINS[row]) + _around(power, _TONE_BINS[4 + column])
-    return pair, power[:, _LOW_BIN:].sum(axis=1)
-
-
-def _around(power: Floats, bins: Ints) -> Floats:
-    """Power of the five lines around one line of each row: a Hann-windowed tone up to 2 % off is inside."""
-    columns = bins[:, None] + np.arange(-2, 3)
-    total: Floats = power[np.arange(bins.size)[:, None], columns].sum(axis=1)
-    return total
+    # The five lines around a tone: Hann-windowed and up to 2 % off it is inside.
+    around = np.arange(-2, 3)
+    near = np.concatenate([_TONE_BINS[row, None] + around, _TONE_BINS[4 + column, None] + around], axis=1)
+    rows = np.arange(digit.size)[:, None]
+    pair = power[rows, near].sum(axis=1)
+    above = power[:, _LOW_BIN:].sum(axis=1)
+    power[rows, near] = 0.0
+    threes = power[:, :-2] + power[:, 1:-1]
+    threes += power[:, 2:]
+    return pair, above, threes.max(axis=1)
 
 
 def lasting_dial_tone(audio: Floats) -> Bools:

@@ -86,7 +86,7 @@ GRID, GRID_OMEGAS = _grid()
 def grid_index(tone: Ints, omega: Doubles) -> Ints:
     """Index of the grid frequency nearest to omega, for each tone (0..7); ends are kept."""
     steps = np.round((omega / OMEGAS[tone] - 1) / GRID_STEP).astype(np.int64)
-    return np.clip(steps, -GRID_HALF, GRID_HALF) + GRID_HALF
+    return np.minimum(np.maximum(steps, -GRID_HALF), GRID_HALF) + GRID_HALF
 
 
 def high_passed(audio: Floats) -> Floats:

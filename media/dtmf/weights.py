@@ -1,4 +1,4 @@
-"""The trained score's numbers: a hidden layer over decide.measure's features, and its output.
+"""The trained score's numbers: a hidden layer over score.measure's features, and its output.
 
 Origin: scripts/train_dtmf.py, seed 1001,
 from 124342 looks at generated keys and 199768 at what is no key:
