@@ -98,6 +98,7 @@ def run_worker(directory: Path, settings: WorkerSettings | None = None) -> int:
             orphan_s=settings.orphan_s,
             monotonic=time.monotonic,
             utc=time.time,
+            pid=os.getpid(),
         )
         workers.append(worker)
         handler.addFilter(_NameCalls(worker))

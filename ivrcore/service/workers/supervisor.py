@@ -81,6 +81,7 @@ class Supervisor:
         spawn_worker: Spawn | None = None,
         connect: Callable[[Path], Connect] | None = None,
         in_thread: "Callable[..., Deferred[object]] | None" = None,
+        kill_process: Callable[[int], None] = kill,
         utc: Callable[[], float] = time.time,
     ) -> None:
         """Prepare; `start` begins. The last arguments stand for the world outside, in unit tests."""
@@ -90,6 +91,7 @@ class Supervisor:
         self._spawn = spawn_worker or partial(spawn, command=settings.command)
         self._connect = connect
         self._in_thread = in_thread or self._to_pool
+        self._kill_process = kill_process
         self._utc = utc
         self._root = settings.run_dir / "workers"
         self._lock: Lock | None = None
@@ -402,7 +404,7 @@ class Supervisor:
         log.error("worker %s is killed: %s", link.id, reason)
         post = self._post_of(link)
         child = post.child if post is not None else None
-        kill(child.pid if child is not None else link.pid or holder_of(link.directory / LOCK))
+        self._kill_process(child.pid if child is not None else link.pid or holder_of(link.directory / LOCK))
 
     def on_dead(self, link: Link, reason: str) -> None:
         """See link.Owner."""

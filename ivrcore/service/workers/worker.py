@@ -5,7 +5,6 @@ and without a front end it ends after a while.
 """
 
 import logging
-import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -132,6 +131,7 @@ class Worker:
         orphan_s: float,
         monotonic: Callable[[], float],
         utc: Callable[[], float],
+        pid: int,
     ) -> None:
         """Take jobs from now on.
 
@@ -151,6 +151,7 @@ class Worker:
         self._orphan_s = orphan_s
         self._monotonic = monotonic
         self._utc = utc
+        self._pid = pid
         self._started_s = reactor.seconds()
         self._sessions: dict[str, _Session] = {}
         self._front_end: FrontEnd | None = None
@@ -183,7 +184,7 @@ class Worker:
         return {
             "protocol": PROTOCOL,
             "version": VERSION,
-            "pid": os.getpid(),
+            "pid": self._pid,
             "legs": self._legs,
             "lingering": self._told_lingering,
             "closing": self._closing,

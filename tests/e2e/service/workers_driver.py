@@ -116,7 +116,7 @@ class Driver(LineOnlyReceiver):
     def _failed(self, failure: object) -> None:
         say("failed", text=str(failure))
 
-    def connectionLost(self, reason: object = None) -> None:  # type: ignore[override]  # noqa: ARG002, N802
+    def connectionLost(self, reason: object = None) -> None:  # noqa: ARG002, N802
         """The test closed the pipe: leave, and let the workers be."""
         self._supervisor.leave()
         cast(Any, _reactor).stop()
