@@ -50,18 +50,24 @@ class Cluster:
     def __init__(self) -> None:
         self._binaries = find_binaries()
         self._user = _unprivileged()
-        self._home = Path(tempfile.mkdtemp(prefix="ivrcore-pg-"))
+        self.home = Path(tempfile.mkdtemp(prefix="ivrcore-pg-"))
         self._n_databases = itertools.count(1)
         self._server: subprocess.Popen[bytes] | None = None
         self.port = 0
         try:
             if self._user is not None:
-                os.chown(self._home, self._user.pw_uid, self._user.pw_gid)
+                os.chown(self.home, self._user.pw_uid, self._user.pw_gid)
             self._initialise()
             self._start()
         except BaseException:
             self.stop()
             raise
+
+    @property
+    def server_pid(self) -> int:
+        """Of the server; it has children."""
+        assert self._server is not None
+        return self._server.pid
 
     def url(self, database: str = "postgres") -> str:
         """The address of one of its databases."""
@@ -92,10 +98,10 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 server.send_signal(signal.SIGQUIT)  # "immediate": its children are told, unlike with SIGKILL
                 server.wait(STOP_TIMEOUT_S)
-        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def _initialise(self) -> None:
-        command = ["-D", str(self._home / "data"), "-U", _SUPERUSER, "-A", "trust", "-E", "UTF8"]
+        command = ["-D", str(self.home / "data"), "-U", _SUPERUSER, "-A", "trust", "-E", "UTF8"]
         made = self._run("initdb", *command, "--locale=C.UTF-8", "--no-sync").wait()
         if made:
             raise NoPostgresqlError(f"initdb failed: {self._last_words()}")
@@ -105,7 +111,7 @@ class Cluster:
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
-            "unix_socket_directories": str(self._home),
+            "unix_socket_directories": str(self.home),
             "fsync": "off",
             "synchronous_commit": "off",
             "full_page_writes": "off",
@@ -113,7 +119,7 @@ class Cluster:
             "max_connections": "60",
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        self._server = self._run("postgres", "-D", str(self._home / "data"), *options)
+        self._server = self._run("postgres", "-D", str(self.home / "data"), *options)
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
             if self._server.poll() is not None:
@@ -132,10 +138,10 @@ class Cluster:
         # setpriv hands its process over to the program, and the kernel interrupts it when we die.
         command = ["setpriv", "--pdeathsig", "INT", str(self._binaries / program), *arguments]
         user = self._user
-        with (self._home / "log").open("ab") as log:
+        with (self.home / "log").open("ab") as log:
             return subprocess.Popen(
                 command,
-                cwd=self._home,
+                cwd=self.home,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -148,7 +154,7 @@ class Cluster:
 
     def _last_words(self) -> str:
         with suppress(OSError):
-            return (self._home / "log").read_text(errors="replace").strip()[-400:]
+            return (self.home / "log").read_text(errors="replace").strip()[-400:]
         return ""
 
 

@@ -9,11 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import Connection, insert, select, text
-from sqlalchemy.exc import NoResultFound
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ivrcore.service.store import calls
-from ivrcore.service.store.errors import StoreBusy, StoreError, StoreFull, StoreUnreachable, of_database
+from ivrcore.service.store.errors import StoreBusy, StoreError, StoreFull, StoreUnreachable
 from ivrcore.service.store.schema import accounts, audit
 from tests import postgres
 from tests.unit.ivrcore.service.store.stage import ACCOUNT, NOW, PATIENCE_S, Stage, accepted, fill
@@ -196,8 +194,3 @@ def test_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
     stage = Stage(f"sqlite:///{tmp_path / 'store.db'}")
     with pytest.raises(StoreError, match="not a database"):
         stage.db.upgrade()
-
-
-def test_error_that_no_driver_made_keeps_its_kind() -> None:
-    assert type(of_database(PoolTimeout())) is StoreBusy
-    assert "NoResultFound" in str(of_database(NoResultFound()))
