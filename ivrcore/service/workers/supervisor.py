@@ -19,6 +19,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from ivrcore import __version__
 from ivrcore.service.model import CallEvent
 from ivrcore.service.workers.backoff import Backoff
 from ivrcore.service.workers.directory import LOCK, Lock, holder_of
@@ -29,7 +30,6 @@ from ivrcore.service.workers.listener import Adopted, Listener, LostCall, Superv
 from ivrcore.service.workers.packing import Waiting, WaitQueue, roomiest
 from ivrcore.service.workers.process import Child, Spawn, kill, make_directory, spawn
 from ivrcore.service.workers.recovery import Recovery
-from ivrcore.version import VERSION
 from sip.reactor import DelayedCall, ReactorTime
 
 __all__ = ["Adopted", "Listener", "LostCall", "Supervisor", "SupervisorSettings", "WorkerInfo"]
@@ -371,7 +371,7 @@ class Supervisor:
 
     def on_up(self, link: Link) -> None:
         """See link.Owner."""
-        if link.version != VERSION and not link.draining:
+        if link.version != __version__ and not link.draining:
             log.warning("worker %s is of version %s: it takes no more calls", link.id, link.version)
             link.close_worker(None)
         if self._closing:

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
+from ivrcore import __version__
 from ivrcore.cdr import CallRecord, Entry
 from ivrcore.codes import ReleasePoint, StateCode
 from ivrcore.commands import Verdict
@@ -35,7 +36,6 @@ from ivrcore.service.workers.protocol import (
 from ivrcore.service.workers.spool import SessionSpool
 from ivrcore.service.workers.status import StatusEvents
 from ivrcore.tasks import Task
-from ivrcore.version import VERSION
 from sip.reactor import DelayedCall, ReactorTime
 
 log = logging.getLogger("ivrcore.worker")
@@ -183,7 +183,7 @@ class Worker:
         self._told_lingering = self.lingering
         return {
             "protocol": PROTOCOL,
-            "version": VERSION,
+            "version": __version__,
             "pid": self._pid,
             "legs": self._legs,
             "lingering": self._told_lingering,
