@@ -31,7 +31,7 @@ unit: setup
 # One run after the other: what starts beside a test takes the processor from its telephones.
 e2e: setup
 	$(PYTEST) tests/e2e/loopback -q
-	$(PYTEST) tests/e2e/callback tests/e2e/test_demo.py -q
+	$(PYTEST) tests/e2e/callback tests/e2e/one_leg tests/e2e/test_demo.py -q
 	$(PYTEST) tests/e2e/asterisk tests/e2e/foreign -q
 
 # Hours of speech and whole batteries: for those who change the detector.

@@ -10,8 +10,8 @@ from sip.reactor import DelayedCall, ReactorTime
 
 log = logging.getLogger("ivrcore.sip")
 
-MOST_TONES = 32
-"""Of one generator (PJMEDIA_TONEGEN_MAX_DIGITS)."""
+MOST_TONES = 31
+"""In one order to a generator, which holds 32 (PJMEDIA_TONEGEN_MAX_DIGITS) and asserts that fewer come."""
 
 _TONES_OFF_S = 0.1
 """How long a tone generator is kept after its last tone: some ticks may still be on their way."""
