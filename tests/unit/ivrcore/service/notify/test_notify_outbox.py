@@ -193,11 +193,11 @@ def test_a_backlog_of_one_receiver_is_sent_whole_and_once(
     database: ImmediateDatabase, tmp_path: Path
 ) -> None:
     stage = Stage(database, RememberingPusher(taking), tmp_path)
-    for n in range(450):
-        stage.add(f"s{n}", ended=NOW + timedelta(seconds=n // 225), told=False)
+    for n in range(300):
+        stage.add(f"s{n}", ended=NOW + timedelta(seconds=n // 240), told=False)
     stage.jump(2.0)
     sent = [session for chunk in stage.chunks for session in chunk]
-    assert sorted(sent) == sorted(f"s{n}" for n in range(450))
+    assert sorted(sent) == sorted(f"s{n}" for n in range(300))
     assert max(map(len, stage.chunks)) == 50
 
 
@@ -431,7 +431,7 @@ def test_close_breaks_off_at_its_deadline(database: ImmediateDatabase, tmp_path:
 # Whatever happens.
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(st.data())
 def test_every_cdr_is_taken_or_spooled_in_the_message_it_was_first_sent_in(
     migrated: ImmediateDatabase, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
