@@ -17,7 +17,7 @@ from ivrcore.service.store.schema import calls, cdrs, events, idempotency, outbo
 from tests.unit.ivrcore.service.store.stage import Stage, fill
 
 N_KILLS = 20
-LONGEST_LIFE_S = 0.1
+LONGEST_LIFE_S = 0.08
 SEED = 20260301
 CHILD = "tests.unit.ivrcore.service.store.accepting_child"
 ROOT = Path(__file__).resolve().parents[5]
@@ -31,17 +31,23 @@ class Victims:
             [sys.executable, "-m", CHILD], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def reported_until_killed(self, url: str, prefix: str, after_s: float) -> set[str]:
-        """The sessions that one process said it had accepted."""
+    def reported_until_killed(self, url: str, prefix: str, after_s: float, *, first: bool) -> set[str]:
+        """The sessions that one process said it had accepted.
+
+        Args:
+            after_s: when it is killed, from its start or from its first report.
+            first: wait for the first report.
+        """
         assert self._maker.stdin is not None
         assert self._maker.stdout is not None
         self._maker.stdin.write(f"{url} {prefix}\n")
         self._maker.stdin.flush()
         ready, pid = self._maker.stdout.readline().split()
         assert ready == "ready"
+        reported = {self._maker.stdout.readline()} if first else set()
         killer = threading.Timer(after_s, os.kill, (int(pid), signal.SIGKILL))
         killer.start()
-        reported = set(iter(self._maker.stdout.readline, "dead\n"))
+        reported |= set(iter(self._maker.stdout.readline, "dead\n"))
         killer.join()
         return {line.rstrip("\n") for line in reported}
 
@@ -59,6 +65,9 @@ def victims() -> Iterator[Victims]:
 
 def stored(connection: Connection) -> list[set[str]]:
     """The sessions of each table that one acceptance writes to."""
+    if connection.dialect.name == "postgresql":
+        # One snapshot: the server may still be committing what a killed client had asked for.
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     columns = (calls.c.session, cdrs.c.session, events.c.session, outbox.c.session, idempotency.c.key)
     return [set(connection.execute(select(column)).scalars()) for column in columns]
 
@@ -71,7 +80,8 @@ def kill_many_times(victims: Victims, url: str, n_kills: int) -> set[str]:
     stage.close()
     reported: set[str] = set()
     for n in range(n_kills):
-        reported |= victims.reported_until_killed(url, f"k{n}", chance.uniform(0.0, LONGEST_LIFE_S))
+        after_s = chance.uniform(0.0, LONGEST_LIFE_S)
+        reported |= victims.reported_until_killed(url, f"k{n}", after_s, first=n % 2 == 0)
         stage = Stage(url)
         first, *others = stage.now(stored)
         assert reported <= first
@@ -83,10 +93,10 @@ def kill_many_times(victims: Victims, url: str, n_kills: int) -> set[str]:
 
 
 def test_every_reported_call_survives_twenty_kills(victims: Victims, sqlite_url: str) -> None:
-    assert len(kill_many_times(victims, sqlite_url, N_KILLS)) > N_KILLS
+    assert len(kill_many_times(victims, sqlite_url, N_KILLS)) >= N_KILLS / 2
 
 
 def test_every_reported_call_survives_kills_of_a_client_of_postgresql(
     victims: Victims, postgresql_url: str
 ) -> None:
-    assert len(kill_many_times(victims, postgresql_url, 5)) > 5
+    assert len(kill_many_times(victims, postgresql_url, 6)) >= 3
