@@ -371,7 +371,8 @@ class Supervisor:
 
     def on_up(self, link: Link) -> None:
         """See link.Owner."""
-        if link.version != __version__ and not link.draining:
+        # Our own child may be newer than we are, when the package was replaced: it is what there is.
+        if link.id in self._starting and link.version != __version__ and not link.draining:
             log.warning("worker %s is of version %s: it takes no more calls", link.id, link.version)
             link.close_worker(None)
         if self._closing:

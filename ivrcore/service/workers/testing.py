@@ -214,6 +214,7 @@ class MemoryWorker:
     def die(self, status: int = -9) -> None:
         """The process is gone; what it wrote stays."""
         self.status = status
+        self.worker.end()
         for pipe in self.pipes:
             pipe.frozen = True
             pipe.abortConnection()

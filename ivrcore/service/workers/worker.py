@@ -334,10 +334,15 @@ class Worker:
             if "linger" not in self._timers:
                 self._after("linger", LINGER_S, self._waited)
             return
-        leave, self._leave = self._leave, None
+        leave = self._leave
+        self.end()
+        leave()
+
+    def end(self) -> None:
+        """Nothing is begun any more."""
+        self._leave = None
         for name in tuple(self._timers):
             self._after(name, None)
-        leave()
 
     def _waited(self) -> None:
         self._lingered = True
@@ -350,5 +355,5 @@ class Worker:
         timer = self._timers.pop(name, None)
         if timer is not None and timer.active():
             timer.cancel()
-        if delay_s is not None and act is not None:
+        if delay_s is not None and act is not None and self._leave is not None:
             self._timers[name] = self._reactor.callLater(delay_s, act, *arguments)
