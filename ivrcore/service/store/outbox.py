@@ -97,11 +97,13 @@ def next_due(connection: Connection) -> datetime | None:
     return moment_or_none(connection.execute(query).scalar_one())
 
 
-def depth(connection: Connection) -> tuple[int, datetime | None]:
-    """How many pushes are pending, and when the oldest of them was stored."""
+def depth(connection: Connection, kind: PushKind | None = None) -> tuple[int, datetime | None]:
+    """How many pushes are pending, of one kind or of both, and when the oldest of them was stored."""
     query = select(func.count(), func.min(outbox.c.created_us)).where(
         outbox.c.state == PushState.PENDING.value
     )
+    if kind is not None:
+        query = query.where(outbox.c.kind == kind.value)
     n_pending, oldest_us = connection.execute(query).one()
     return n_pending, moment_or_none(oldest_us)
 

@@ -144,6 +144,15 @@ def test_depth_is_of_what_is_pending(stage: Stage) -> None:
     assert stage.now(outbox.depth) == (1, NOW)
 
 
+def test_depth_is_of_one_kind_when_asked(stage: Stage) -> None:
+    added(stage, "a", created_at=NOW - HOUR)
+    added(stage, "b", kind=PushKind.FEE)
+    added(stage, "c", kind=PushKind.FEE, created_at=NOW - SECOND)
+    assert stage.now(outbox.depth, PushKind.STATUS) == (1, NOW - HOUR)
+    assert stage.now(outbox.depth, PushKind.FEE) == (2, NOW - SECOND)
+    assert stage.now(outbox.depth) == (3, NOW - HOUR)
+
+
 def test_pending_of_a_session_comes_by_seq_whenever_it_is_due(stage: Stage) -> None:
     added(stage, "a", 3)
     added(stage, "a", 1, due_at=NOW + HOUR)
