@@ -21,6 +21,9 @@ from media.types import SAMPLE_RATE_HZ
 DtmfEvent: TypeAlias = DtmfOnset | DtmfDigit
 
 _SCREENED_AT_ONCE: Final = 16384
+_EXAMINED_AT_ONCE: Final = 256
+"""Legs looked at closer in one go: what one of them takes, some 20 kB, stays in the processor's cache."""
+
 _FLUSH_BLOCKS: Final = 4
 
 
@@ -101,7 +104,7 @@ class DtmfBank:
 
     def reset(self, leg: int) -> None:
         """A new call on this leg: forget its audio and its open digit; its times count from here."""
-        self._held.drop(np.array([leg]))
+        self._held.drop(leg)
         self._origin[leg] = self._tick * BLOCK + self._pending.shape[1]
         self._earliest[leg] = self._origin[leg]
         self._ring[:, leg] = 0.0
@@ -114,7 +117,8 @@ class DtmfBank:
 
     def _start_over(self) -> None:
         self._tick = 0
-        self._ring: Floats = np.zeros((RING_BLOCKS, self.n_legs, BLOCK), dtype=np.float32)
+        # Filled, not zeros from the operating system: the first ticks would pay for every page.
+        self._ring: Floats = np.full((RING_BLOCKS, self.n_legs, BLOCK), 0.0, dtype=np.float32)
         self._lost_ring: Bools | None = None
         self._pending: npt.NDArray[np.int16] = np.zeros((self.n_legs, 0), dtype=np.int16)
         self._pending_lost: Bools | None = None
@@ -221,8 +225,11 @@ class DtmfBank:
         low_band = np.concatenate([older_low_band, low_band])
         newer = np.arange(legs.size) >= older.size
         wanted = np.flatnonzero(self._held.digit[legs] != digits)
-        if wanted.size:
-            self._examine(legs[wanted], digits[wanted], low_band[wanted], newer[wanted], events)
+        for begin in range(0, wanted.size, _EXAMINED_AT_ONCE):
+            part = wanted[begin : begin + _EXAMINED_AT_ONCE]
+            part = part[self._held.digit[legs[part]] != digits[part]]
+            if part.size:
+                self._examine(legs[part], digits[part], low_band[part], newer[part], events)
 
     def _audio(self, legs: Ints) -> tuple[Floats, Bools]:
         """The ring of some legs, oldest sample first."""
@@ -238,10 +245,12 @@ class DtmfBank:
     def _track(self, legs: Ints, events: list[tuple[int, DtmfEvent]]) -> None:
         if not legs.size:
             return
-        audio, lost = self._audio(legs)
-        ended, ends = self._held.advance(legs, audio, lost, self._first_sample())
-        for leg, end in zip(ended.tolist(), ends.tolist(), strict=True):
-            self._close(leg, end, events)
+        for begin in range(0, legs.size, _EXAMINED_AT_ONCE):
+            part = legs[begin : begin + _EXAMINED_AT_ONCE]
+            audio, lost = self._audio(part)
+            ended, ends = self._held.advance(part, audio, lost, self._first_sample())
+            for leg, end in zip(ended.tolist(), ends.tolist(), strict=True):
+                self._close(leg, end, events)
 
     def _examine(
         self, legs: Ints, digits: Ints, low_band: Bools, newer: Bools, events: list[tuple[int, DtmfEvent]]
@@ -300,4 +309,4 @@ class DtmfBank:
         start_s = max((start - origin) / SAMPLE_RATE_HZ, 0.0)
         events.append((leg, DtmfDigit(digit, start_s, (end - origin) / SAMPLE_RATE_HZ)))
         self._earliest[leg] = end
-        self._held.drop(np.array([leg]))
+        self._held.drop(leg)

@@ -82,10 +82,10 @@ class Held:
         self._break_start[legs] = verdict.end[rows] + first
         self._open.update(legs.tolist())
 
-    def drop(self, legs: Ints) -> None:
+    def drop(self, leg: int) -> None:
         """Stop following."""
-        self.digit[legs] = -1
-        self._open.difference_update(legs.tolist())
+        self.digit[leg] = -1
+        self._open.discard(leg)
 
     def last_present(self, leg: int) -> float:
         """Where the leg's digit was last present, as far as is known: infinity while it sounds."""
@@ -104,20 +104,24 @@ class Held:
         """
         low_band = self._low_band[legs]
         usable = usable_windows(lost, low_band)
-        tones = envelope(filtered_where(audio, low_band), self._pairs[legs])
+        # Only the windows not seen yet are worth their correlations.
+        from_window = max(int((self._next_centre[legs].min() - first - CENTRES[0]) // HOP), 0)
+        from_window = min(from_window, N_WINDOWS - 1)
+        filtered = filtered_where(audio, low_band)[:, from_window * HOP :]
+        tones = envelope(np.ascontiguousarray(filtered), self._pairs[legs])
         low = np.abs(tones.low) / self._low[legs, None]
         high = np.abs(tones.high) / self._high[legs, None]
         presence = np.minimum(low, high).astype(np.float64)
         allowed = np.where(lost.any(axis=1), MAX_KNOWN_BREAK, MAX_BREAK).astype(np.float64)
         ended: Bools = np.zeros(legs.size, dtype=np.bool_)
         ends: Doubles = np.zeros(legs.size)
-        from_window = int((self._next_centre[legs].min() - first - CENTRES[0]) // HOP)
-        for window in range(max(from_window, 0), N_WINDOWS):
+        for window in range(from_window, N_WINDOWS):
             centre = CENTRES[window] + first
             # A window the high-pass has not finished is left for the next tick.
             turn = (centre >= self._next_centre[legs]) & ~ended
             turn &= usable[:, window] | (lost[:, int(CENTRES[window])] | ~low_band) | (window < N_WINDOWS - 1)
-            self._one_window(legs, turn, presence[:, window], usable[:, window], centre, allowed, ended, ends)
+            level = presence[:, window - from_window]
+            self._one_window(legs, turn, level, usable[:, window], centre, allowed, ended, ends)
         which = np.flatnonzero(ended)
         return legs[which], ends[which]
 

@@ -129,27 +129,47 @@ def screen(before: Floats, now: Floats) -> Screened:
 
 def _by_energy(before: Floats, now: Floats, where: Ints, digit: Ints, tones: Floats) -> Screened:
     """Keep the rows whose tones hold enough of the energy, of all of it or of what lies above 565 Hz."""
-    part = np.concatenate([before[where, BLOCK - 96 :], now[where]], axis=1)
     # The correlators' middle 160 samples of energy: from 199 to 39 samples before the end.
-    middle = part[:, 57:217]
-    energy = np.einsum("ij,ij->i", middle, middle)
+    energy = np.einsum("ij,ij->i", now[where, :121], now[where, :121])
+    ahead = before[where, BLOCK - 39 :]
+    energy += np.einsum("ij,ij->i", ahead, ahead)
+    clear = tones > CLEAR_SHARE * energy
     enough = tones > MIN_SHARE * energy
-    lines = part @ _LOW_LINES
+    doubtful = np.zeros(where.size, dtype=np.bool_)
+    low_band = np.zeros(where.size, dtype=np.bool_)
+    rest = np.flatnonzero(~clear)
+    if rest.size:
+        audio = np.concatenate([before[where[rest], BLOCK - 96 :], now[where[rest]]], axis=1)
+        enough[rest], doubtful[rest], low_band[rest] = _by_spectrum(audio, digit[rest], enough[rest])
+    kept = np.flatnonzero(enough | doubtful)
+    return Screened(where[kept], digit[kept], low_band[kept], doubtful[kept])
+
+
+def _by_spectrum(audio: Floats, digit: Ints, enough: Bools) -> tuple[Bools, Bools, Bools]:
+    """Look at what there is besides the two tones.
+
+    Args:
+        audio: the end of each row, shape (n, _FFT).
+        digit: index into KEYS, one for each.
+        enough: whether the tones hold enough of the energy.
+
+    Returns:
+        Whether the row passes, else whether it may be a key over a dial tone, and low_band, as in Screened.
+    """
+    lines = audio @ _LOW_LINES
     lines *= lines
     below = lines[:, : _LOW_BIN - 1] + lines[:, _LOW_BIN - 1 :]  # lines 1, 2, ... of the spectrum
     steady = below[:, _HUM.start - 1 : _HUM.stop - 1].sum(axis=1)
     steady += below[:, _DIAL.start - 1 : _DIAL.stop - 1].sum(axis=1)
     low_energy = below.sum(axis=1)
     dial_tone = steady > MIN_STEADY_SHARE * low_energy
-    possible = np.flatnonzero(enough | dial_tone)
-    tones, enough, dial_tone = tones[possible], enough[possible], dial_tone[possible]
-    clear = tones > CLEAR_SHARE * energy[possible]
-    pair, above, strongest = _beside(part[possible], digit[possible])
-    enough &= strongest < MAX_LINE * pair
-    kept = np.flatnonzero(enough | (dial_tone & (pair > MIN_SHARE * above)))
-    low_band = ~clear & (low_energy[possible] > 0.3 * pair)
-    rows = possible[kept]
-    return Screened(where[rows], digit[rows], low_band[kept], ~enough[kept])
+    passes, low_band = np.zeros((2, digit.size), dtype=np.bool_)
+    rows = np.flatnonzero(enough | dial_tone)
+    pair, above, strongest = _beside(audio[rows], digit[rows])
+    passes[rows] = enough[rows] & (strongest < MAX_LINE * pair)
+    dial_tone[rows] &= pair > MIN_SHARE * above
+    low_band[rows] = low_energy[rows] > 0.3 * pair
+    return passes, dial_tone & ~passes, low_band
 
 
 def _beside(part: Floats, digit: Ints) -> tuple[Floats, Floats, Floats]:
