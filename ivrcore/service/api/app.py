@@ -7,6 +7,7 @@ over it is carried through, also when the client has gone.
 # Twisted leaves these calls without types.
 # mypy: disallow-untyped-calls=False
 
+import logging
 import secrets
 from collections.abc import Mapping
 from typing import cast
@@ -47,6 +48,8 @@ from ivrcore.service.api.server import ApiSite, json_bytes
 from ivrcore.service.api.settings import ApiSettings
 from ivrcore.service.model import ClientApp, Service
 from sip.reactor import ReactorTime
+
+_log = logging.getLogger(__name__)
 
 SUCCESS = ResultBody(resultcode=ResultCode.SUCCESS.code, resultdesc=ResultCode.SUCCESS.text)
 
@@ -187,8 +190,7 @@ class Api:
         key = read_key(asker.headers.get(HEADER))
         if key is None:
             order = read(_ORDERS[service], parse_json(body), self._reading)
-            accepted = await self._ports.service.submit(app, order, None)
-            return _accepted_body(order, accepted)
+            return _accepted_body(order, await self._submit(app, order, None))
         return await self._once(request, app, key, body)
 
     async def _once(self, request: Request, app: ClientApp, key: str, body: bytes) -> Answer:
@@ -205,12 +207,18 @@ class Api:
                 return known.body.encode()
             order = read(_ORDERS[app.service], parse_json(body), self._reading)
             told = Idempotency(key, what, lambda accepted: (200, _accepted_body(order, accepted).decode()))
-            return _accepted_body(order, await self._ports.service.submit(app, order, told))
+            return _accepted_body(order, await self._submit(app, order, told))
+
+    async def _submit(self, app: ClientApp, order: Order, told: Idempotency | None) -> Accepted:
+        accepted = await self._ports.service.submit(app, order, told)
+        _log.info("accepted from %s", app.app_key, extra={"session": accepted.session})
+        return accepted
 
     async def _stop(self, request: Request) -> Answer:
         app = await self._authenticator.authenticate(self._asker(request))
         order = read(StopOrder, parse_json(_body(request)), self._reading)
         await self._ports.service.stop(app, order.session_id)
+        _log.info("stop ordered by %s", app.app_key, extra={"session": order.session_id})
         return _wire(SUCCESS)
 
     async def _record(self, request: Request) -> Answer:

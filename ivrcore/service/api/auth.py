@@ -7,6 +7,7 @@ docs/compatibility.md.
 import base64
 import hashlib
 import hmac
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from ivrcore.service.api.ports import Ports
 from ivrcore.service.api.results import ResultCode
 from ivrcore.service.api.settings import BEIJING_OFFSET_S, ApiSettings, CreatedZone
 from ivrcore.service.model import ClientApp, Standing
+
+_log = logging.getLogger(__name__)
 
 MAX_HEADER_CHARACTERS = 2048
 """Of each of the two headers; a longer one counts as missing."""
@@ -212,8 +215,9 @@ class Authenticator:
         self.check_block(asker.ip)
         try:
             app = await self._prove(asker)
-        except Refusal:
-            self._guard.failed(asker.ip)
+        except Refusal as refusal:
+            self.count_failure(asker.ip)
+            _log.warning("authentication from %s failed: %s", asker.ip, refusal.result.code)
             raise
         check_standing(app, asker.ip)
         return app
@@ -224,7 +228,7 @@ class Authenticator:
             raise Refusal(ResultCode.IP_BLOCKED)
 
     def count_failure(self, ip: str) -> None:
-        """A log-in of this address has failed."""
+        """A proof or a log-in of this address has failed."""
         self._guard.failed(ip)
 
     async def _prove(self, asker: Asker) -> ClientApp:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from io import BytesIO
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import connectionDone
@@ -95,13 +95,17 @@ def too_large(settings: ApiSettings) -> Refusal:
 class LimitedChannel(HTTPChannel):
     """One connection of a client.
 
-    A request has to be whole within `request_timeout_s` of its first byte; a connection without one ends
-    after `idle_timeout_s` (the site's time-out).
+    A request has to be whole within `request_timeout_s` of its first byte. A connection ends that carries no
+    request for `idle_timeout_s` (the site's time-out), takes no byte of an answer for as long, or is not
+    closed by then though all has been said.
     """
 
     settings = ApiSettings()
     requestFactory = ApiRequest  # noqa: N815
     _deadline: DelayedCall | None = None
+    """Of the request that is being read."""
+    _patience: DelayedCall | None = None
+    """With a client that does not take its answer, or does not close."""
     _refused = False
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
@@ -158,11 +162,27 @@ class LimitedChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
         """The client is gone."""
         self._stop_deadline()
+        self._stop_patience()
         super().connectionLost(reason)
 
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
         # Twisted's hook for everything that is not HTTP, or has too many headers.
         self.refuse(invalid("the HTTP request is malformed or its head too large", 400))
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        """The client does not take what is written."""
+        super().pauseProducing()
+        self._wait(self.settings.idle_timeout_s)
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """It does."""
+        super().resumeProducing()
+        self._stop_patience()
+
+    def loseConnection(self) -> None:  # noqa: N802
+        """End the connection; what is written yet goes out, if the client takes it in time."""
+        super().loseConnection()
+        self._wait(self.settings.idle_timeout_s)
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer a request that cannot be read to its end, and end the connection."""
@@ -179,13 +199,13 @@ class LimitedChannel(HTTPChannel):
         )
         self.write(head.encode() + body)
         _log.info("request refused on the wire: %s", refusal.description)
-        self._networkProducer.unregisterProducer()
-        half_close = getattr(self.transport, "loseWriteConnection", None)
-        if half_close is None:  # over TLS there is no half of a connection
-            self.loseConnection()
+        if self.isSecure():  # TLS says its own goodbye, and has no half of a connection
+            super().loseConnection()
         else:
-            half_close()
-            self._deadline = self.callLater(LINGER_S, self._drop)
+            self._networkProducer.unregisterProducer()
+            half: Any = self.transport
+            half.loseWriteConnection()
+        self._wait(LINGER_S)
 
     def _too_slow(self) -> None:
         self._deadline = None
@@ -195,9 +215,18 @@ class LimitedChannel(HTTPChannel):
             self.loseConnection()
 
     def _drop(self) -> None:
-        self._deadline = None
+        self._patience = None
         if self.transport is not None:
             self.transport.abortConnection()
+
+    def _wait(self, patience_s: float) -> None:
+        self._stop_patience()
+        self._patience = self.callLater(patience_s, self._drop)
+
+    def _stop_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     def _stop_deadline(self) -> None:
         if self._deadline is not None:

@@ -232,7 +232,11 @@ class ServedApi:
     Twisted moves bodies by one cooperator for all, on the global reactor; meanwhile it is on this one.
     """
 
-    def __init__(self, world: World | None = None, settings: ApiSettings | None = None) -> None:
+    def __init__(
+        self, world: World | None = None, settings: ApiSettings | None = None, tls: object | None = None
+    ) -> None:
+        """`tls`: Twisted's certificate options, to serve HTTPS; `request` and the like speak HTTP only."""
+        self._tls = tls
         self.world = world or World()
         self.reactor: Any = SelectReactor()
         self._settings = settings or ApiSettings()
@@ -243,7 +247,10 @@ class ServedApi:
         self.port = 0
 
     def __enter__(self) -> "ServedApi":
-        listening = self.reactor.listenTCP(0, self._site, interface="127.0.0.1")
+        if self._tls is None:
+            listening = self.reactor.listenTCP(0, self._site, interface="127.0.0.1")
+        else:
+            listening = self.reactor.listenSSL(0, self._site, self._tls, interface="127.0.0.1")
         self.port = listening.getHost().port
         self._cooperator = task._theCooperator
         task._theCooperator = task.Cooperator(scheduler=lambda step: self.reactor.callLater(0, step))
