@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from twisted.internet._resolver import GAIResolver
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.python.threadpool import ThreadPool
 
 from ivrcore.service.model import Push
@@ -22,6 +22,9 @@ from ivrcore.service.store import accounts
 from ivrcore.service.store.database import Database
 from sip.reactor import ReactorTime
 
+SECRETS_KEPT_S = 5.0
+"""So long after it was replaced a secret may still sign."""
+
 _RESOLVER_THREADS = 16
 
 
@@ -29,18 +32,23 @@ class UnknownApplicationError(LookupError):
     """A push of an application that is not in the store."""
 
 
-def stored_secrets(database: Database) -> Secrets:
-    """Reads secrets from the store each time: one that was replaced signs nothing any more."""
+def stored_secrets(database: Database, clock: ReactorTime, keep_s: float = SECRETS_KEPT_S) -> Secrets:
+    """Reads secrets from the store and keeps each for a moment: so most events wait for no thread."""
+    kept: dict[str, tuple[float, str]] = {}
 
     def secret_of(app_key: str) -> "Deferred[str]":
+        until_s, secret = kept.get(app_key, (0.0, ""))
+        if clock.seconds() < until_s:
+            return succeed(secret)
         found = database.read(accounts.app, app_key)
 
-        def secret(app: Any) -> str:
+        def keep(app: Any) -> str:
             if app is None:
                 raise UnknownApplicationError(app_key)
+            kept[app_key] = clock.seconds() + keep_s, str(app.secret)
             return str(app.secret)
 
-        return found.addCallback(secret)
+        return found.addCallback(keep)
 
     return secret_of
 
@@ -87,7 +95,7 @@ class Pushes:
         """
         notify = settings.notify
         self._client = PushClient(reactor, resolver, push_rules(notify), observe=observe, utc=utc)
-        secrets = stored_secrets(database)
+        secrets = stored_secrets(database, reactor)
         self.status: StatusNotifier
         if notify.mode is NotifyMode.DURABLE:
             self.status = DurableNotifier(

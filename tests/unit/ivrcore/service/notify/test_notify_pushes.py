@@ -17,6 +17,7 @@ from ivrcore.service.sections import NotifySettings
 from ivrcore.service.settings import ServiceSettings
 from ivrcore.service.store import accounts, outbox
 from ivrcore.service.store.testing import ImmediateDatabase
+from sip.manual_reactor import ManualReactor
 
 NOW = datetime(2026, 3, 1, 8, 15, 30, tzinfo=UTC)
 
@@ -82,10 +83,22 @@ def test_rules_of_untouched_settings_are_the_documented_ones() -> None:
     assert (rules.connect_timeout_s, rules.total_timeout_s) == (5.0, 10.0)
 
 
-def test_a_secret_comes_from_the_store_and_an_unknown_application_has_none(
-    database: ImmediateDatabase, turning: OwnReactor
-) -> None:
-    secret_of = stored_secrets(database)
-    assert turning.result(secret_of("app")) == "secret"
-    with pytest.raises(UnknownApplicationError):
-        turning.result(secret_of("nobody"))
+def test_a_secret_comes_from_the_store_and_is_kept_for_a_moment(database: ImmediateDatabase) -> None:
+    clock = ManualReactor()
+    secret_of = stored_secrets(database, clock, keep_s=5.0)
+    told: list[str] = []
+    secret_of("app").addCallback(told.append)
+    database.run_now(accounts.set_app, "app", secret="replaced")
+    clock.advance(4.9)
+    secret_of("app").addCallback(told.append)
+    clock.advance(0.2)
+    secret_of("app").addCallback(told.append)
+    database.run_now(accounts.set_app, "app", secret="secret")
+    assert told == ["secret", "secret", "replaced"]
+
+
+def test_an_unknown_application_has_no_secret(database: ImmediateDatabase) -> None:
+    failed: list[object] = []
+    secret_of = stored_secrets(database, ManualReactor())
+    secret_of("nobody").addCallbacks(str, lambda failure: failed.append(failure.type))
+    assert failed == [UnknownApplicationError]
