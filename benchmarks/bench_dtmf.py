@@ -4,6 +4,7 @@ quotes.
     python benchmarks/bench_dtmf.py battery [family ...]      every point of the battery where either fails;
     sums python benchmarks/bench_dtmf.py table                     the requirements, one a line
     python benchmarks/bench_dtmf.py talkoff --cache DIR       false digits in real speech from Debian packages
+    python benchmarks/bench_dtmf.py spoken --cache DIR --hours 40     the same in synthetic speech
     python benchmarks/bench_dtmf.py speed [--cache DIR]       one core, many legs
 
 Units: per cent of key presses read exactly once; false digits; us of CPU per leg and 20 ms tick.
@@ -23,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 import numpy.typing as npt  # noqa: E402
 
-from benchmarks import dtmf_peer, dtmf_speech  # noqa: E402  # found by the path set above
+from benchmarks import dtmf_peer, dtmf_speech, dtmf_spoken  # noqa: E402  # found by the path set above
 from benchmarks.dtmf_battery import battery  # noqa: E402
 from benchmarks.dtmf_judge import (  # noqa: E402
     Heard,
@@ -162,6 +163,23 @@ def run_talkoff(cache: Path) -> None:
     print(f"{'all':34}{sums[0]:7.2f}{int(sums[1]):8d}{int(sums[2]):9d}")
 
 
+def run_spoken(cache: Path, hours: float) -> None:
+    """False digits in synthetic speech, as it is and limited to 300..3400 Hz, through A-law at -15 dBm0."""
+    heard_hours, mine, peer, reported = 0.0, 0, 0, 0.0
+    print(f"{'hours':>8}{'ours':>8}{'spandsp':>9}")
+    for reading in dtmf_spoken.readings(cache):
+        signal = dtmf_speech.levelled(reading)
+        for heard in (through_line(signal), through_line(band_limited(signal))):
+            mine += false_digits(heard)
+            peer += len(dtmf_peer.detect(heard, False)) if dtmf_peer.available() else 0
+        heard_hours += 2 * signal.size / 8000 / 3600
+        if heard_hours >= min(reported + 1, hours):
+            reported = heard_hours
+            print(f"{heard_hours:8.2f}{mine:8d}{peer:9d}", flush=True)
+        if heard_hours >= hours:
+            return
+
+
 def loads(cache: Path | None, n_legs: int, n_ticks: int) -> dict[str, npt.NDArray[np.int16]]:
     """What 4,000 legs may carry, shape (n_legs, n_ticks * TICK)."""
     rng = np.random.default_rng(3)
@@ -245,6 +263,9 @@ def main() -> None:
     table.add_argument("--seed", type=int, default=1)
     talkoff = commands.add_parser("talkoff")
     talkoff.add_argument("--cache", type=Path, required=True)
+    spoken = commands.add_parser("spoken")
+    spoken.add_argument("--cache", type=Path, required=True)
+    spoken.add_argument("--hours", type=float, default=40.0)
     speed = commands.add_parser("speed")
     speed.add_argument("--cache", type=Path)
     arguments = parser.parse_args()
@@ -254,6 +275,8 @@ def main() -> None:
         run_table(arguments.seed)
     elif arguments.command == "talkoff":
         run_talkoff(arguments.cache)
+    elif arguments.command == "spoken":
+        run_spoken(arguments.cache, arguments.hours)
     else:
         run_speed(arguments.cache)
 
