@@ -137,7 +137,7 @@ def make_statement(connection: Connection, month: Month, prices: BillingSettings
     statement = Statement(month, apps, prices)
     start, end = month.begins(prices.utc_offset_h), month.next().begins(prices.utc_offset_h)
     while start < end:
-        statement.add_calls(cdrs.between(connection, None, start, min(start + DAY, end)))
+        statement.add_calls(cdrs.between(connection, None, start, start + DAY))
         start += DAY
     for account in every:
         statement.add_numbers(account, numbers.numbers_of_account(connection, account.id))

@@ -77,9 +77,11 @@ BARRED_IN_CHINA = [
     ("+869992812345", "Xinjiang"),
     ("+8613909911234", "Xinjiang"),
     ("+8613579000000", "Xinjiang"),
+    ("+8613090012345", "Xinjiang"),  # a range of six digits, not of seven
     # FAQ 2.11, 5.13: 95 and other short numbers, with and without an area code.
     ("+8695533", "a short number"),
     ("+86955330", "a short number"),
+    ("+8695533123", "a short number"),
     ("+8695013123456", "a short number"),
     ("+8696110", "a short number"),
     ("+86110", "a short number"),
