@@ -95,16 +95,13 @@ def _in_savepoint(connection: Connection, job: Job) -> Outcome:
     try:
         value = job.function(connection)
         savepoint.commit()
-        outcome = Outcome(job, value)
+        return Outcome(job, value)
     except BaseException as error:  # the thread's boundary: it is the job's answer
         try:
             savepoint.rollback()
-        except SQLAlchemyError:
+        except SQLAlchemyError:  # there is no such savepoint any more
             raise GroupBrokenError from None
-        outcome = Outcome(job, error=_said(error))
-    if not connection.connection.in_transaction:  # of sqlite3's own connection
-        raise GroupBrokenError
-    return outcome
+        return Outcome(job, error=_said(error))
 
 
 def _said(error: BaseException) -> BaseException:

@@ -162,6 +162,28 @@ def test_job_sees_what_the_jobs_before_it_in_the_group_did(sqlite_url: str, held
     stage.close()
 
 
+def test_group_whose_transaction_is_taken_back_is_carried_out_again(sqlite_url: str, held: Held) -> None:
+    # SQLite may roll a whole transaction back for one statement's sake, as this job does itself.
+    stage = Stage(sqlite_url)
+
+    def takes_all_back(connection: Connection) -> None:
+        note(connection, 2)
+        connection.exec_driver_sql("ROLLBACK")
+        raise ValueError("after it")
+
+    queue_behind(stage, held)
+    jobs: Sequence[Deferred[Any]] = [
+        stage.db.run(note, 1),
+        stage.db.run(takes_all_back),
+        stage.db.run(note, 3),
+    ]
+    held.free.set()
+    outcomes = stage.wait_all(jobs)
+    assert [type(outcome) for outcome in outcomes] == [int, ValueError, int]
+    assert stage.now(notes) == [-1, 1, 3]
+    stage.close()
+
+
 def test_commit_that_fails_is_told_to_every_job_of_the_group(sqlite_url: str, held: Held) -> None:
     # A deferred foreign key is checked by COMMIT: the group fails as a whole, then each job for itself.
     stage = Stage(sqlite_url)
