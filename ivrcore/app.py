@@ -233,7 +233,10 @@ class Application:
             stopped = self._preparing.pop(session)
             if not stopped:
                 begun = True
-                return await self._run(session, flow, prepared, observe, recorder)
+                calling = self._run(session, flow, prepared, observe, recorder)
+                if recorder is not None:
+                    recorder.make_durable()
+                return await calling
             verdict = Verdict(StateCode.STOP_ORDERED)
         except Exception as error:
             # Which text or code it was is nobody's business: the errors do not say.
@@ -289,7 +292,7 @@ class Application:
         )
         if recorder is not None:
             try:
-                recorder.prepare()
+                recorder.prepare(durable=False)  # nobody is called later because a disk is slow
             except MediaError as error:
                 raise RecordingRefusedError(str(error)) from error
         return prepared

@@ -3,10 +3,10 @@
 It may speak texts and wait for the disk, so it belongs in a thread wherever others' calls are running.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 
 from ivrcore.cdr import CallRecord, Entry, History, SpeechRecord, fold, plays_of
 from ivrcore.codes import ReleasePoint, StateCode
@@ -57,9 +57,8 @@ class Prepared:
 class _TimedEngine:
     """A speech engine that adds up how long it speaks; implements SpeechEngine."""
 
-    def __init__(self, engine: SpeechEngine, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, engine: SpeechEngine) -> None:
         self._engine = engine
-        self._monotonic = monotonic
         self.spent_s = 0.0
 
     @property
@@ -69,11 +68,11 @@ class _TimedEngine:
 
     def synthesize(self, text: str, voice: Voice, target: Path) -> None:
         """See SpeechEngine."""
-        begun_s = self._monotonic()
+        begun_s = monotonic()
         try:
             self._engine.synthesize(text, voice, target)
         finally:
-            self.spent_s += self._monotonic() - begun_s
+            self.spent_s += monotonic() - begun_s
 
 
 def flow_of(task: Task) -> Flow:

@@ -102,8 +102,11 @@ class RecoveredRecording:
     settled: bool
 
 
-def begin(plan: CapturePlan) -> CapturePaths:
+def begin(plan: CapturePlan, *, durable: bool = True) -> CapturePaths:
     """Prepare a recording: the directory and its journal are on disk when this returns.
+
+    Args:
+        durable: False leaves that to `make_durable`. A kill loses nothing even so, the loss of power may.
 
     Raises:
         MediaFileError: the directory cannot be written, already holds a recording, or the target exists.
@@ -118,12 +121,31 @@ def begin(plan: CapturePlan) -> CapturePaths:
         raise MediaFileError(f"{plan.target}: its directory does not exist or cannot be written")
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        sync_directory(directory.parent)
+        if durable:
+            sync_directory(directory.parent)
     except OSError as error:
         raise MediaFileError(f"{directory}: cannot prepare the recording: {error.strerror}") from error
-    _save(plan, None)
+    _save(plan, None, durable=durable)
     leg_a, leg_b = (directory / name for name in _LEG_FILES)
     return CapturePaths(leg_a, leg_b)
+
+
+def make_durable(plan: CapturePlan) -> None:
+    """Wait until what `begin` made is on disk; nothing to do when it is forgotten already.
+
+    Raises:
+        MediaFileError: the disk says no; the recording goes on.
+    """
+    directory = plan.directory.absolute()
+    try:
+        with (directory / JOURNAL).open("rb") as journal:
+            os.fsync(journal.fileno())
+        sync_directory(directory)
+        sync_directory(directory.parent)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise MediaFileError(f"{directory}: cannot be made durable: {error.strerror}") from error
 
 
 def finish(plan: CapturePlan) -> RecordingResult:
@@ -273,7 +295,7 @@ def _delete_captures(directory: Path) -> None:
             (directory / name).unlink(missing_ok=True)
 
 
-def _save(plan: CapturePlan, outcome: RecordingResult | None) -> None:
+def _save(plan: CapturePlan, outcome: RecordingResult | None, *, durable: bool = True) -> None:
     directory = plan.directory.absolute()
     journal = {
         "version": _VERSION,
@@ -299,10 +321,12 @@ def _save(plan: CapturePlan, outcome: RecordingResult | None) -> None:
     try:
         with part.open("w", encoding="utf-8") as file:
             json.dump(journal, file, ensure_ascii=False, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         part.replace(directory / JOURNAL)
-        sync_directory(directory)
+        if durable:
+            sync_directory(directory)
     except OSError as error:
         with suppress(OSError):
             part.unlink()

@@ -99,6 +99,32 @@ def test_file_has_the_name_its_owner_gave_it(tmp_path: Path) -> None:
     assert call.end().path == tmp_path / "recordings" / "26030108155210310000001.wav"
 
 
+def test_preparation_need_not_wait_for_the_disk(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    call.recorder.prepare(durable=False)
+    assert synced == []
+    done: list[None] = []
+    call.recorder.make_durable().addCallback(done.append)
+    assert (len(synced), done) == (3, [None])  # the journal, its directory, and the directory of that
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), None])
+def test_call_goes_on_when_the_disk_says_no(
+    call: Call, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: OSError | None
+) -> None:
+    def fsync(_file: int) -> None:
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    call.recorder.prepare(durable=False)
+    done: list[None] = []
+    call.recorder.make_durable().addCallback(done.append)
+    assert done == [None]
+    assert ("Input/output error" in caplog.text) == (error is not None)
+
+
 @pytest.mark.parametrize("n_bytes", [259, 260])
 def test_path_that_no_recorder_takes_is_refused_before_the_call(tmp_path: Path, n_bytes: int) -> None:
     rest = n_bytes - len(os.fsencode(tmp_path / "captures" / "call" / "leg-a.wav"))
