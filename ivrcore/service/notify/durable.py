@@ -6,12 +6,12 @@ receiver can tell a repeat (the process died between the answer and the note of 
 a day).
 """
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ivrcore.service.model import Push, PushKind
@@ -38,7 +38,7 @@ _MAX_SESSIONS = 5_000
 _REST_S = 5.0
 """After the store refused: what waits is in it, so nothing is lost by waiting."""
 
-_log = Logger()
+log = logging.getLogger("ivrcore.service.notify")
 
 
 def backoff_s(attempts: int, first_s: float = FIRST_BACKOFF_S, longest_s: float = LONGEST_BACKOFF_S) -> float:
@@ -106,7 +106,7 @@ class DurableNotifier:
         asked.addCallbacks(lambda _: self._poll_after(self._poll_s), self._not_read)
 
     def _not_read(self, failure: Failure) -> None:
-        _log.failure("the outbox cannot be read", failure)
+        log.error("the outbox cannot be read: %s", failure.value)
         self._poll_after(_REST_S)
 
     def _poll_after(self, wait_s: float) -> None:
@@ -141,7 +141,7 @@ class DurableNotifier:
         except CancelledError:
             pass
         except Exception:  # the store refused: the row is found again by a later poll
-            _log.failure("session {session}: its events wait", session=session)
+            log.exception("events wait", extra={"session": session})
             await self._rest()
         finally:
             self._again.discard(session)
@@ -174,12 +174,7 @@ class DurableNotifier:
         elif again_at <= push.created_at + self._give_up_after:
             await self._database.run(outbox.postpone, [push.id], again_at, result.error)
         else:
-            _log.warn(
-                "session {session}: event {seq} given up: {error}",
-                session=push.session,
-                seq=push.seq,
-                error=result.error,
-            )
+            log.warning("event %d given up: %s", push.seq, result.error, extra={"session": push.session})
             await self._database.run(outbox.spooled, [push.id], result.error)
 
     async def _rest(self) -> None:

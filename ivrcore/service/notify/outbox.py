@@ -6,6 +6,7 @@ is in the store, so a restart changes nothing. Each receiver has one message und
 ended first before the others; a slow one delays nobody else.
 """
 
+import logging
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ivrcore.service.model import Push, PushKind
@@ -43,7 +43,7 @@ _SPOOL_AGAIN = timedelta(minutes=1)
 _REST_S = 5.0
 """After the store refused: what waits is in it, so nothing is lost by waiting."""
 
-_log = Logger()
+log = logging.getLogger("ivrcore.service.notify")
 
 
 class CdrOutbox:
@@ -113,7 +113,7 @@ class CdrOutbox:
         asked.addCallbacks(lambda _: self._poll_after(self._poll_s), self._not_read)
 
     def _not_read(self, failure: Failure) -> None:
-        _log.failure("the outbox cannot be read", failure)
+        log.error("the outbox cannot be read: %s", failure.value)
         self._poll_after(_REST_S)
 
     def _poll_after(self, wait_s: float) -> None:
@@ -142,7 +142,7 @@ class CdrOutbox:
         except CancelledError:
             pass
         except Exception:  # the store refused: the rows are found again by a later poll
-            _log.failure("CDRs of application {app_key} wait", app_key=app_key)
+            log.exception("CDRs of application %s wait", app_key)
             await self._rest()
         finally:
             del self._receivers[receiver]
@@ -169,12 +169,7 @@ class CdrOutbox:
         if result.ok:
             await self._database.run(outbox.delivered, ids, now)
             return
-        _log.warn(
-            "{n} CDRs of application {app_key} not taken: {error}",
-            n=len(chunk),
-            app_key=app_key,
-            error=result.error,
-        )
+        log.warning("%d CDRs of application %s not taken: %s", len(chunk), app_key, result.error)
         if chunk[0].attempts >= self._repeats:
             await self._spool(app_key, url, chunk, result.error)
         else:
@@ -195,17 +190,12 @@ class CdrOutbox:
         try:
             path = await self._database.run(spool_chunk, self._spool_dir, spooled, ids)
         except OSError as refused:
-            _log.error("CDR file not written: {why}", why=refused.strerror)
+            log.error("CDR file not written: %s", refused.strerror)
             again_at = self._utc() + _SPOOL_AGAIN
             await self._database.run(outbox.postpone, ids, again_at, error, chunk[0].group)
             return
         self.n_spooled += len(chunk)
-        _log.warn(
-            "{n} CDRs of application {app_key} given up into {path}",
-            n=len(chunk),
-            app_key=app_key,
-            path=path.name,
-        )
+        log.warning("%d CDRs of application %s given up into %s", len(chunk), app_key, path.name)
 
     async def _rest(self) -> None:
         with suppress(CancelledError):

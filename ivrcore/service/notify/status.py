@@ -5,12 +5,12 @@ each other. Nothing is stored: what has not been sent when the process ends is l
 little later. ivrcore.service.notify.durable has the other way.
 """
 
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.logger import Logger
 
 from ivrcore.service.model import Push, PushKind
 from ivrcore.service.notify.client import Pusher
@@ -21,7 +21,7 @@ from sip.reactor import DelayedCall, ReactorTime
 Secrets: TypeAlias = "Callable[[str], Deferred[str]]"
 """The secret of an application by its app_key."""
 
-_log = Logger()
+log = logging.getLogger("ivrcore.service.notify")
 
 
 class StatusNotifier(Protocol):
@@ -132,15 +132,10 @@ class StrictNotifier:
         except CancelledError:
             raise
         except Exception:  # a store that does not answer costs this event, not the ones behind it
-            _log.failure("session {session}: event {seq} not sent", session=push.session, seq=push.seq)
+            log.exception("event %d not sent", push.seq, extra={"session": push.session})
             return
         if not result.ok:
-            _log.warn(
-                "session {session}: event {seq} not taken: {error}",
-                session=push.session,
-                seq=push.seq,
-                error=result.error,
-            )
+            log.warning("event %d not taken: %s", push.seq, result.error, extra={"session": push.session})
 
     def _drop_oldest(self) -> None:
         for name, session in self._sessions.items():
@@ -156,7 +151,7 @@ class StrictNotifier:
         if n_events:
             self._n_waiting -= n_events
             self.n_dropped += n_events
-            _log.warn("session {session}: {n} events dropped", session=session, n=n_events)
+            log.warning("%d events dropped", n_events, extra={"session": session})
 
     def _give_up(self) -> None:
         for session in tuple(self._sessions.values()):
