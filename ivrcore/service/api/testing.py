@@ -94,6 +94,7 @@ class MemoryService:
     Attributes:
         refusal: raised instead, by submit and by stop.
         held: while it is set, submit answers only when the test fires it.
+        torn: how many orders were cancelled on their way.
     """
 
     orders: list[Order] = field(default_factory=list)
@@ -102,6 +103,7 @@ class MemoryService:
     refusal: Exception | None = None
     idle_port: int = 9
     held: "Deferred[None] | None" = None
+    torn: int = 0
 
     def submit(self, app: ClientApp, order: Order, idempotency: Idempotency | None) -> "Deferred[Accepted]":
         """See CallService."""
@@ -111,7 +113,7 @@ class MemoryService:
         accepted = Accepted(SESSION, self.idle_port)
         if self.held is None:
             return succeed(self._stored(app, accepted, idempotency))
-        answered: Deferred[Accepted] = Deferred()
+        answered: Deferred[Accepted] = Deferred(self._tear)
         self.held.addCallback(lambda _: answered.callback(self._stored(app, accepted, idempotency)))
         return answered
 
@@ -123,6 +125,9 @@ class MemoryService:
             return fail(Refusal(ResultCode.INVALID_SESSION))
         self.stopped.append(session)
         return succeed(None)
+
+    def _tear(self, _order: "Deferred[Accepted]") -> None:
+        self.torn += 1
 
     def _stored(self, app: ClientApp, accepted: Accepted, idempotency: Idempotency | None) -> Accepted:
         if idempotency is not None:

@@ -214,6 +214,7 @@ def test_an_order_is_carried_through_when_its_client_has_gone(api: ServedApi) ->
         client.sendall(request)
         api.wait_until(lambda: bool(api.world.service.orders))
     api.wait_until(lambda: api.connections() == 0)
+    assert api.world.service.torn == 0
     api.call(held.callback, None)
     assert api.world.service.answers[KEY, "k"].status == 200
     api.world.service.held = None
