@@ -124,6 +124,7 @@ class NotificationRequest:
         elements: 1 to 5.
         ring_timeout_s: how long A may ring.
         max_replays: of an element that any input replays. A trigger needs no such end: A chooses.
+        tell_before_replay: report the digits (collectInfo) also when they lead to a replay.
     """
 
     callee: str
@@ -131,6 +132,7 @@ class NotificationRequest:
     elements: tuple[NotificationElement, ...]
     ring_timeout_s: int = 60
     max_replays: int = 10
+    tell_before_replay: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.elements) <= MAX_ELEMENTS:

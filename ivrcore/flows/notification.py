@@ -97,7 +97,7 @@ def _own(request: NotificationRequest, state: State, event: Event) -> Step | Non
 
 
 def _collected(request: NotificationRequest, state: Collecting, digits: str) -> Step:
-    """One collectInfo a collection, whatever follows."""
+    """One collectInfo a collection; before a replay only if the request wants it."""
     told = (Report(Status.COLLECT_INFO, A, digits),)
     element = request.elements[state.element]
     if not element.replay:
@@ -108,7 +108,8 @@ def _collected(request: NotificationRequest, state: Collecting, digits: str) -> 
     else:
         again, replays = state.replays < request.max_replays, state.replays + 1
     if again:
-        return PlayingContent(state.element, replays), (*told, Play(A, Content(state.element)))
+        before = told if request.tell_before_replay else ()
+        return PlayingContent(state.element, replays), (*before, Play(A, Content(state.element)))
     return _next(request, state.element, told)
 
 

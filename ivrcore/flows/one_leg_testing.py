@@ -94,9 +94,13 @@ Notification = OneLegCall[notification.State]
 Verification = OneLegCall[verification.State]
 
 
-def notified(*elements: NotificationElement, max_replays: int = 10) -> Notification:
+def notified(
+    *elements: NotificationElement, max_replays: int = 10, tell_before_replay: bool = True
+) -> Notification:
     """A notification that has just begun."""
-    request = NotificationRequest("8001", "8100", elements, max_replays=max_replays)
+    request = NotificationRequest(
+        "8001", "8100", elements, max_replays=max_replays, tell_before_replay=tell_before_replay
+    )
     return OneLegCall(notification.start(request), partial(notification.step, request))
 
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, DeferredLock, inlineCallbacks
 from twisted.python.failure import Failure
 
-from ivrcore.service.api.errors import Refusal
+from ivrcore.service.api.errors import Refusal, invalid
 from ivrcore.service.api.ports import Accepted, Idempotency, Order
 from ivrcore.service.api.results import ResultCode
 from ivrcore.service.model import Call, CallEvent, ClientApp, Push
@@ -24,6 +24,7 @@ from ivrcore.service.rules.quota import Frequency, Ports, Rate
 from ivrcore.service.settle import Bookkeeping, Told, settle, settle_alone
 from ivrcore.service.store import calls as stored_calls
 from ivrcore.service.store.database import Database
+from ivrcore.service.store.errors import DuplicateKey
 from ivrcore.service.store.idempotency import StoredAnswer
 from ivrcore.service.workers.errors import NoWorker
 from ivrcore.service.workers.job import Job
@@ -120,8 +121,10 @@ class Calls:
             accepted = Accepted(call.session, self._rules.ports.idle_port(app))
             answer = _stored(app, idempotency, accepted, now)
             yield self._database.run(stored_calls.accept, call, answer)
-        except BaseException:
+        except BaseException as error:
             self._rules.ports.release(call.session)
+            if isinstance(error, DuplicateKey):  # another node of the service was faster
+                raise invalid("Idempotency-Key is in use", 409) from error
             raise
         self._hand_over(planned)
         return accepted

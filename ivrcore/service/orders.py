@@ -265,6 +265,7 @@ def _notification_task(
             for element in order.play_info_list
         ),
         ring_timeout_s=settings.ring_timeout_s,
+        tell_before_replay=settings.collect_info_on_replay,
     )
     return NotificationTask(request, tuple(_content(element, files) for element in order.play_info_list))
 

@@ -240,6 +240,12 @@ def test_trigger_replays_the_element() -> None:
     assert call.after(ended(0)).last == (Collect(A, 1),)
 
 
+def test_digits_before_a_replay_can_be_kept_to_ourselves() -> None:
+    call = notified(REPLAYED, SPOKEN, tell_before_replay=False).after(ANSWERED, ended(0))
+    assert call.after(pressed("1")).last == (Play(A, Content(0)),)
+    assert call.after(ended(0), pressed("2")).last == (Report(COLLECT_INFO, A, "2"), Play(A, Content(1)))
+
+
 @pytest.mark.parametrize("digits", ["2", "#", "11"])
 def test_other_digits_than_the_trigger_go_on(digits: str) -> None:
     call = collecting(REPLAYED, SPOKEN).after(pressed(digits))

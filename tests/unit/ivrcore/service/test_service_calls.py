@@ -303,6 +303,14 @@ def test_answer_is_stored_under_its_idempotency_key(bench: Bench) -> None:
     assert (known.status, known.body) == (200, session)
 
 
+def test_key_that_another_node_has_stored_meanwhile_is_in_use(bench: Bench) -> None:
+    submit(bench, key="k-1")
+    with pytest.raises(Refusal) as caught:
+        submit(bench, key="k-1", callerNbr="+8613800138009")
+    assert caught.value.http_status == 409
+    assert bench.ports.total == 1
+
+
 def test_nothing_is_accepted_while_ending(bench: Bench) -> None:
     bench.calls.stop_accepting()
     with pytest.raises(Refusal) as caught:

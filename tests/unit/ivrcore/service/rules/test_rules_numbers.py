@@ -11,6 +11,8 @@ from ivrcore.service.sections import NumberPolicy
 CHINA, E164, ANY = NumberPolicy.CHINA, NumberPolicy.E164, NumberPolicy.ANY
 
 CALLABLE_IN_CHINA = [
+    "+8613900000001",  # of the vendor's examples
+    "+8613900009999",
     # FAQ 5.1: a mobile number, and a fixed line with its area code, without the leading 0.
     "+8613500000002",
     "+8675528000001",
