@@ -6,12 +6,13 @@ customer's script knows how long an element lasts, and nothing of what the core 
 """
 
 from pathlib import Path
+from typing import Any
 
 from ivrcore.contents import Text
-from ivrcore.request import NotificationElement, NotificationRequest
 from sip.events import DigitTransport
 from sip.softphone import Press, Script
 
+NUMBER = "+8613800138003"
 DISPLAY = "+8675528000003"
 TRIGGER, OTHER = "1", "9"
 TRIGGER_BY, OTHER_BY = DigitTransport.IN_BAND, DigitTransport.RFC4733
@@ -28,10 +29,23 @@ LATE_S = 0.2
 """What the way to the core, the key, the core's tick and the way back add before the replay begins."""
 
 
-def notification(uri: str) -> NotificationRequest:
-    """What is ordered."""
-    elements = (NotificationElement(collect=1, replay=True, trigger=TRIGGER), NotificationElement())
-    return NotificationRequest(uri, DISPLAY, elements)
+TEMPLATES = {f"demo{n}": content.text for n, content in enumerate(CONTENTS, 1)}
+
+
+def notification() -> dict[str, Any]:
+    """What is ordered, as callnotify takes it."""
+    first, second = ({"templateId": template, "templateParas": []} for template in TEMPLATES)
+    replayed = {
+        "collectInd": 1,
+        "replayAfterCollection": "true",
+        "collectContentTriggerReplaying": TRIGGER,
+    }
+    return {
+        "displayNbr": DISPLAY,
+        "calleeNbr": NUMBER,
+        "playInfoList": [{**first, **replayed}, second],
+        "userData": "demo-2",
+    }
 
 
 def customer(first_s: float, hear: Path) -> Script:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from rich.table import Table
 
-from ivrcore.cdr import CallRecord, Entry
+from ivrcore.cdr import CallRecord
+from ivrcore.demo.customer import Pushed
 from ivrcore.demo.phone import Phone
 from ivrcore.demo.picture import Track
 from ivrcore.demo.rule import Ear, Finding
-from ivrcore.timeline import describe
 from media.fingerprint import Heard, KnownSignal, identify
 from media.wav import read_pcm
 
@@ -54,17 +54,15 @@ def table_of(title: str, findings: Sequence[Finding]) -> Table:
 
 def call_json(
     record: CallRecord,
-    entries: Sequence[Entry],
+    pushes: Sequence[Pushed],
     heard: Sequence[tuple[Phone, Ear]],
     findings: Sequence[Finding],
 ) -> dict[str, object]:
-    """One call: what happened, what each telephone reported and heard, its record and the verdicts."""
+    """One call: what was pushed, what each telephone reported and heard, its record and the verdicts."""
     zero_s = record.started_at_s
     return {
         "events": [
-            {"at_s": round(entry.at_s - zero_s, 4), "what": type(entry.what).__name__, "text": text}
-            for entry in entries
-            if (text := describe(entry)) is not None
+            {"at_s": round(push.at_s - zero_s, 4), "what": push.kind, "text": push.text()} for push in pushes
         ],
         "phones": {
             ear.party: {

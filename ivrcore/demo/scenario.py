@@ -6,13 +6,14 @@ last-minute warning and the limit of 2 minutes, which take 16 s.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ivrcore.request import CallbackRequest, CalleeMedia, WarnedParty
 from media.testsignal import talk
 from media.wav import write_alaw
 from sip.softphone import Script
 
 CLOCK_SCALE = 7.5
+NUMBER_A, NUMBER_B = "+8613800138001", "+8613800138002"
 DISPLAY_A = "+8675528000001"
 DISPLAY_B = "+8675528000002"
 TALK_S = 30.0
@@ -31,22 +32,26 @@ class Sounds:
     talk_b: Path
 
 
-def request(uri_a: str, uri_b: str) -> CallbackRequest:
-    """The callback of the demo."""
-    return CallbackRequest(
-        caller=uri_a,
-        callee=uri_b,
-        display_caller=DISPLAY_A,
-        display_callee=DISPLAY_B,
-        play_pre_voice=True,
-        wait_voice=True,
-        callee_media=CalleeMedia.ALL,
-        record=True,
-        record_hint=True,
-        max_duration_min=2,
-        last_minute_to=WarnedParty.BOTH,
-        ring_timeout_s=600,
-    )
+WAIT_FILE, HINT_FILE = "wait_voice.wav", "record_hint.wav"
+
+
+def order() -> dict[str, Any]:
+    """The callback of the demo, as click2Call takes it; preVoice and lastMinVoice are the built-in ones."""
+    return {
+        "displayNbr": DISPLAY_A,
+        "callerNbr": NUMBER_A,
+        "displayCalleeNbr": DISPLAY_B,
+        "calleeNbr": NUMBER_B,
+        "playPreVoice": "true",
+        "waitVoice": WAIT_FILE,
+        "calleeMedia": "all",
+        "recordFlag": "true",
+        "recordHintTone": HINT_FILE,
+        "maxDuration": 2,
+        "lastMinToUE": "both",
+        "partyTypeRequiredInDisconnect": "true",
+        "userData": "demo-1",
+    }
 
 
 def make_talk(directory: Path) -> Sounds:
