@@ -14,7 +14,7 @@ from media.dtmf.decide import Candidates, Limits, Verdict, examine
 from media.dtmf.digit import KEYS, DtmfDigit, DtmfOnset
 from media.dtmf.hold import Held
 from media.dtmf.screen import Screened, lasting_dial_tone, screen
-from media.dtmf.tables import BLOCK, RING, RING_BLOCKS, Bools, Doubles, Floats, Ints
+from media.dtmf.tables import BLOCK, HIGH_PASS_DELAY, RING, RING_BLOCKS, Bools, Doubles, Floats, Ints
 from media.errors import MediaFormatError
 from media.types import SAMPLE_RATE_HZ
 
@@ -23,6 +23,12 @@ DtmfEvent: TypeAlias = DtmfOnset | DtmfDigit
 _SCREENED_AT_ONCE: Final = 16384
 _EXAMINED_AT_ONCE: Final = 256
 """Legs looked at closer in one go: what one of them takes, some 20 kB, stays in the processor's cache."""
+
+_SCREEN_LAG: Final = HIGH_PASS_DELAY
+"""What the screen sees ends so many samples before the tick."""
+
+_MIN_NEW_SAMPLES: Final = 48
+"""Of the 160 the screen saw, after the end of the key before: less cannot have passed it on their own."""
 
 _FLUSH_BLOCKS: Final = 4
 
@@ -224,7 +230,10 @@ class DtmfBank:
         legs, digits = np.concatenate([older, legs]), np.concatenate([older_digits, digits])
         low_band = np.concatenate([older_low_band, low_band])
         newer = np.arange(legs.size) >= older.size
-        wanted = np.flatnonzero(self._held.digit[legs] != digits)
+        # What the screen saw up to the end of the key before was that key.
+        seen_until = self._tick * BLOCK - _SCREEN_LAG - np.where(newer, 0, BLOCK)
+        news = seen_until > self._earliest[legs] + _MIN_NEW_SAMPLES
+        wanted = np.flatnonzero(news & (self._held.digit[legs] != digits))
         for begin in range(0, wanted.size, _EXAMINED_AT_ONCE):
             part = wanted[begin : begin + _EXAMINED_AT_ONCE]
             part = part[self._held.digit[legs[part]] != digits[part]]

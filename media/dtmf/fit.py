@@ -4,9 +4,10 @@ Left out: where the span is (envelope.py) and what the figures mean (decide.py).
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from media.dtmf.envelope import CENTRES, Envelope, Run
 from media.dtmf.tables import (
@@ -102,16 +103,14 @@ def fit(
         lost: samples that are substitutes, shape (n, RING).
     """
     middle = np.round((begin + run.end) / 2).astype(np.int64)
-    position = middle[:, None] + np.arange(-SPAN // 2, SPAN // 2)
-    mask = (position >= (begin + GUARD)[:, None]) & (position < (run.end - GUARD)[:, None])
-    mask &= (position >= 0) & (position < RING)
-    held = np.minimum(np.maximum(position, 0), RING - 1)
-    held += np.arange(middle.size)[:, None] * RING  # from here on an index into the flat rings
-    mask &= (run.presence > MIN_FITTED_PRESENCE)[:, _NEAREST].ravel()[held]
+    first = (np.maximum(np.ceil(begin + GUARD), 0) - middle).astype(np.float32)
+    end = (np.minimum(np.ceil(run.end - GUARD), RING) - middle).astype(np.float32)
+    sounding = (run.presence > MIN_FITTED_PRESENCE)[:, _NEAREST]
     if lost.any():
-        mask &= ~lost.ravel()[held]
+        sounding &= ~lost
+    mask = _spans(sounding, middle) & (first[:, None] <= _TIME) & (end[:, None] > _TIME)
     weights = mask.astype(np.float32)
-    audio = filtered.ravel()[held] * weights
+    audio = _spans(filtered, middle) * weights
     length = np.maximum(run.end - begin, 1.0)
     ramp = _TIME * (2 / length[:, None]).astype(np.float32)
     solution, tones = np.zeros((digit.size, 8)), np.zeros_like(audio)
@@ -133,7 +132,8 @@ def fit(
         if turn or not changed.size:
             break
         indices = corrected
-    rest = raw.ravel()[held] * weights - tones
+    rest = _spans(raw, middle) * weights
+    rest -= tones
     return Fit(
         low_omega,
         high_omega,
@@ -149,6 +149,17 @@ def fit(
     )
 
 
+_Samples = TypeVar("_Samples", Floats, Bools)
+
+
+def _spans(rings: _Samples, middle: Ints) -> _Samples:
+    """Each ring's samples around its middle, shape (n, SPAN), zero beyond the ring."""
+    padded = np.zeros((middle.size, RING + SPAN), dtype=rings.dtype)
+    padded[:, SPAN // 2 : SPAN // 2 + RING] = rings
+    # Whole stretches are copied; an index a sample would cost five times as much.
+    return sliding_window_view(padded, SPAN, axis=1)[np.arange(middle.size), middle]
+
+
 def _indices(digit: Ints, omegas: tuple[Doubles, Doubles]) -> tuple[Ints, Ints]:
     return grid_index(digit // 4, omegas[0]), grid_index(4 + digit % 4, omegas[1])
 
@@ -161,22 +172,28 @@ def _two_tones(
     Returns:
         The amplitudes of the eight waves, and the fitted tones.
     """
-    basis = np.empty((digit.size, 8, SPAN), dtype=np.float32)
+    # The audio is a ninth row, so that one product gives both sides of the normal equations.
+    rows = np.empty((digit.size, 9, SPAN), dtype=np.float32)
+    rows[:, 8] = audio
+    basis = rows[:, :8]
     basis[:, 0:2] = GRID[digit // 4, indices[0]]
     basis[:, 2:4] = GRID[4 + digit % 4, indices[1]]
     basis[:, :4] *= weights[:, None, :]
     np.multiply(basis[:, :4], ramp[:, None, :], out=basis[:, 4:])
-    solution = _solve(basis, audio)
+    solution = _solve(basis @ rows.transpose(0, 2, 1))
     return solution, (solution.astype(np.float32)[:, None, :] @ basis)[:, 0, :]
 
 
-def _solve(basis: Floats, audio: Floats) -> Doubles:
-    """Least squares by the normal equations; a trace of ridge keeps an empty span solvable."""
-    gram = (basis @ basis.transpose(0, 2, 1)).astype(np.float64)
-    gram += np.eye(8) * 1e-2
-    right = (basis @ audio[:, :, None]).astype(np.float64)
-    solved: Doubles = np.linalg.solve(gram, right)[:, :, 0].astype(np.float64)
-    return solved
+def _solve(products: Floats) -> Doubles:
+    """Least squares by the normal equations; a trace of ridge keeps an empty span solvable.
+
+    Args:
+        products: of the eight waves with each other and with the audio, shape (n, 8, 9).
+    """
+    equations = products.astype(np.float64)
+    equations[:, range(8), range(8)] += 1e-2
+    solved = np.linalg.solve(equations[:, :, :8], equations[:, :, 8:])
+    return np.asarray(solved[:, :, 0], dtype=np.float64)
 
 
 def band_shares(fitted: Fit) -> tuple[Doubles, Doubles]:
