@@ -3,12 +3,19 @@
 import os
 import subprocess
 import sys
+from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from ivrcore.captures import CaptureRoom, finish_interrupted
+from ivrcore.captures import (
+    AbandonedRoom,
+    CaptureRoom,
+    abandoned_rooms,
+    finish_interrupted,
+    unfinished_rooms,
+)
 from media.errors import MediaFileError
 from media.recording import CapturePlan, begin
 from media.testsignal import talk
@@ -92,3 +99,64 @@ def test_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_missing_captures_are_no_interrupted_ones(tmp_path: Path) -> None:
     assert list(finish_interrupted(tmp_path / "nowhere", tmp_path / "finished")) == []
+
+
+def abandon(tmp_path: Path, *sessions: str) -> None:
+    """A room whose owner is dead, with a recording of each session."""
+    room = CaptureRoom(tmp_path / "captures")
+    for session in sessions:
+        begin_call(room.directory, tmp_path / "finished", session, 4.0)
+    os.close(room._lock)
+
+
+def rooms(tmp_path: Path) -> list[AbandonedRoom]:
+    return list(abandoned_rooms(tmp_path / "captures", tmp_path / "finished"))
+
+
+def test_recording_is_told_again_until_its_owner_has_stored_it(tmp_path: Path) -> None:
+    abandon(tmp_path, "a", "b")
+    (room,) = rooms(tmp_path)
+    room.release()  # killed before it was stored
+    (room,) = rooms(tmp_path)
+    assert [recovered.session for recovered in room.recordings] == ["a", "b"]
+    room.forget()
+    room.release()
+    room.release()
+    assert rooms(tmp_path) == []
+    assert len(list((tmp_path / "finished").iterdir())) == 2
+
+
+def test_room_that_is_being_finished_is_nobody_else_s(tmp_path: Path) -> None:
+    abandon(tmp_path, "a")
+    (room,) = rooms(tmp_path)
+    assert rooms(tmp_path) == []
+    assert [path.name for path in unfinished_rooms(tmp_path / "captures")] == [room.directory.name]
+    room.release()
+
+
+def test_recording_that_could_not_be_finished_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    abandon(tmp_path, "a")
+
+    def finish(_plan: object) -> None:
+        raise MediaFileError("No space left on device")
+
+    monkeypatch.setattr("media.recording.finish", finish)
+    (room,) = rooms(tmp_path)
+    assert [recovered.settled for recovered in room.recordings] == [False]
+    room.forget()
+    room.release()
+    monkeypatch.undo()
+    (room,) = rooms(tmp_path)
+    assert [recovered.settled for recovered in room.recordings] == [True]
+    room.forget()
+    room.release()
+
+
+def test_reader_that_stops_in_the_middle_is_told_again(tmp_path: Path) -> None:
+    abandon(tmp_path, "a", "b")
+    telling = finish_interrupted(tmp_path / "captures", tmp_path / "finished")
+    assert isinstance(telling, Generator)
+    next(telling)
+    telling.close()
+    told = [one.session for one in finish_interrupted(tmp_path / "captures", tmp_path / "finished")]
+    assert told == ["a", "b"]
