@@ -36,6 +36,10 @@ TONE_LATENCY_S = 0.09
 """From the packet with the tone's first sample to the report."""
 
 
+STEADY_S = 0.015
+"""A packet later than this leaves a hole in its tone that no jitter buffer of 40 ms need fill: two keys."""
+
+
 class StampedCore(Core):
     """A core whose reports carry the moment they arrived here, `read_s`."""
 
@@ -251,7 +255,13 @@ def test_32_tones_are_each_reported_once_in_order_and_in_time(
         Press(digit, 0.4 + 0.1 * index + 0.019 * rng.random(), 0.05)
         for index, digit in enumerate(PIN_32_PAIRS)
     ]
-    started_s = phone.stream(invite, tones_of(presses, 4.2))
+    tones = tones_of(presses, 4.2)
+    started_s = phone.stream(invite, tones)
+    if phone.latest_s > STEADY_S:
+        log.warning("a packet left %.0f ms late: streamed again", 1000 * phone.latest_s)
+        time.sleep(1.0)  # the keys of the first stream are over
+        core.forget()
+        started_s = phone.stream(invite, tones)
     reports = settled(core, 32)
     assert keys(reports) == PIN_32_PAIRS
     assert {report["transport"] for report in reports} == {"in-band"}
