@@ -14,10 +14,11 @@ from OpenSSL import SSL
 from twisted.internet._sslverify import IOpenSSLTrustRoot
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver
 from twisted.internet.ssl import AcceptableCiphers, TLSVersion, optionsForClientTLS
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from ivrcore.service.notify.target import IpAddress, Target
@@ -81,22 +82,27 @@ class CheckedEndpoint:
         endpoint: Any = HostnameEndpoint(
             _Pinned(reactor, addresses), target.host, target.port, timeout=connect_timeout_s
         )
-        if target.scheme == "https":
-            endpoint = wrapClientTLS(trust.options_for(target.host), endpoint, cast(Any, reactor))
         self._endpoint = endpoint
+        self._reactor = reactor
+        self._tls = trust.options_for(target.host) if target.scheme == "https" else None
         self._max_answer_bytes = max_answer_bytes
         self._connection: _Counting | None = None
 
     def connect(self, factory: object) -> "Deferred[object]":
         """See IStreamClientEndpoint."""
-        counting = _CountingFactory(factory)  # type: ignore[no-untyped-call]
+        inner: Any = factory
+        if self._tls is not None:
+            # Not wrapClientTLS: in older releases of Twisted it knows the clock of the global reactor only.
+            inner = cast(Any, TLSMemoryBIOFactory)(self._tls, True, factory, self._reactor)
+        counting = _CountingFactory(inner)  # type: ignore[no-untyped-call]
         counting.max_bytes = self._max_answer_bytes
         connecting: Deferred[Any] = self._endpoint.connect(counting)
         return connecting.addCallback(self._connected)
 
     def _connected(self, connection: "_Counting") -> object:
         self._connection = connection
-        return cast(object, connection.wrappedProtocol)
+        inner: Any = connection.wrappedProtocol
+        return cast(object, inner if self._tls is None else inner.wrappedProtocol)
 
     def abort(self) -> None:
         """Break the connection off, if there is one, without waiting for the far end."""

@@ -23,7 +23,7 @@ from ivrcore.service.notify.signing import PushSigning
 from ivrcore.service.notify.testing import Answer, OwnReactor, Receiver, hang, in_turn, reply
 
 LAB = PushRules(lab=True)
-QUICK = replace(LAB, connect_timeout_s=0.4, total_timeout_s=0.6)
+QUICK = replace(LAB, total_timeout_s=0.8)
 KEY, SECRET = "vcDemoAppKey0123456789AbCd", "vcDemoSecret0123456789AbCd"
 STATUS = {"eventType": "callout", "statusInfo": {"sessionId": "s", "userData": "订单"}}
 FEE = {"eventType": "fee", "feeLst": [{"sessionId": "s", "fwdUnaswRsn": 0}]}
@@ -274,14 +274,14 @@ def test_a_receiver_that_hangs_is_given_up_in_time(turning: OwnReactor) -> None:
         result = pushed(turning, receiver.url, rules=QUICK)
         took_s = time.monotonic() - began_s
         turning.until(lambda: receiver.n_open == 0)
-    assert result.error == "no answer within 0.6 s"
-    assert 0.5 < took_s < 5
-    assert result.latency_s == pytest.approx(took_s, abs=0.5)
+    assert result.error == "no answer within 0.8 s"
+    assert 0.7 < took_s < 8
+    assert result.latency_s == pytest.approx(took_s, abs=2.0)
 
 
 def test_a_name_server_that_hangs_is_given_up_in_time(turning: OwnReactor) -> None:
     result = pushed(turning, "http://sp.example.com/", rules=QUICK, names=NoNames())
-    assert result.error == "no answer within 0.6 s"
+    assert result.error == "no answer within 0.8 s"
 
 
 def test_a_port_nobody_listens_on_refuses(turning: OwnReactor) -> None:
@@ -300,7 +300,7 @@ def test_an_address_that_does_not_answer_is_given_up_after_the_connect_time(turn
             one.setblocking(False)
             with suppress(BlockingIOError):
                 one.connect(("127.0.0.1", port))
-        result = pushed(turning, f"http://127.0.0.1:{port}/", rules=replace(QUICK, total_timeout_s=5.0))
+        result = pushed(turning, f"http://127.0.0.1:{port}/", rules=replace(LAB, connect_timeout_s=0.4))
         for one in waiting:
             one.close()
     assert result.error == "no connection within 0.4 s"
@@ -325,15 +325,15 @@ def test_a_body_that_drips_fails_cdrs_in_time(turning: OwnReactor) -> None:
     with Receiver(drip(0.05)) as receiver:
         result = pushed(turning, receiver.url, PushKind.FEE, rules=QUICK)
         turning.until(lambda: receiver.n_open == 0)
-    assert (result.ok, result.error) == (False, "no answer within 0.6 s")
+    assert (result.ok, result.error) == (False, "no answer within 0.8 s")
 
 
 def test_a_status_push_is_over_with_the_status_line(turning: OwnReactor) -> None:
     with Receiver(drip(0.05)) as receiver:
-        result = pushed(turning, receiver.url, rules=QUICK)
+        result = pushed(turning, receiver.url)
         turning.until(lambda: receiver.n_open == 0)
     assert result.ok
-    assert result.latency_s < 0.5
+    assert result.latency_s < 5.0  # the body takes 50 s
 
 
 def test_a_huge_body_is_not_read(turning: OwnReactor) -> None:
@@ -374,7 +374,7 @@ def test_pushes_do_not_wait_for_each_other(turning: OwnReactor) -> None:
             assert not turning.result(one).ok
         turning.until(lambda: slow.n_open == 0)
     assert result.ok
-    assert result.latency_s < 1.0
+    assert result.latency_s < 5.0  # the others have 10 s
 
 
 # TLS.
@@ -488,7 +488,7 @@ def test_an_expired_certificate_is_refused(turning: OwnReactor, authority: tuple
 def test_a_receiver_that_hangs_in_the_handshake_is_given_up_in_time(turning: OwnReactor) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         result = pushed(turning, f"https://127.0.0.1:{silent.getsockname()[1]}/", rules=QUICK)
-    assert result.error == "no answer within 0.6 s"
+    assert result.error == "no answer within 0.8 s"
 
 
 @pytest.mark.parametrize(
