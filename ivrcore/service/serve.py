@@ -17,18 +17,20 @@ from types import FrameType
 from typing import Any, cast
 
 from twisted.internet import ssl
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import Deferred, gatherResults, inlineCallbacks
 from twisted.internet.task import LoopingCall, deferLater
+from twisted.web.resource import Resource
 
 from ivrcore import __version__
 from ivrcore.app import AppReactor, run
+from ivrcore.service.api import openapi
 from ivrcore.service.api.app import make_site
 from ivrcore.service.calls import Calls, Rules
 from ivrcore.service.model import PushKind, Service
 from ivrcore.service.notify.client import PushResult
 from ivrcore.service.notify.pushes import Pushes, own_resolver
 from ivrcore.service.ops.health import HealthCheck, WorkersState
-from ivrcore.service.ops.logs import start_logging
+from ivrcore.service.ops.logs import bridge_twisted, start_logging
 from ivrcore.service.ops.metrics import LoopLag, Metrics, Snapshot
 from ivrcore.service.ops.pages import HealthPage, MetricsPage
 from ivrcore.service.orders import Desk
@@ -69,7 +71,7 @@ class FrontEnd:
         self.database.upgrade()
         self._outbox_depth: dict[PushKind, tuple[int, float]] = {}
         self._open: Counter[Service] = Counter()
-        self.metrics = Metrics(self._snapshot, version=__version__)
+        self.metrics = Metrics(self._snapshot, version=__version__, paths=openapi.PATHS)
         self._pushes = Pushes(
             settings, reactor, self.database, own_resolver(reactor), observe=self._push_ended, utc=utc_now
         )
@@ -128,11 +130,13 @@ class FrontEnd:
 
     def _listen(self) -> None:
         http = self._settings.http
-        beside = {"health": HealthPage(self._health)}
+        beside: dict[str, Resource] = {"health": HealthPage(self._health)}
         if self._settings.ops.metrics:
-            beside["metrics"] = MetricsPage(self.metrics, self._settings.ops.metrics_from)  # type: ignore[assignment]
+            beside["metrics"] = MetricsPage(self.metrics, self._settings.ops.metrics_from)
         ports = api_ports(self.calls, self.database, self._settings)
-        site = make_site(ports, self._settings.api_settings(), self._reactor, beside)
+        site = make_site(
+            ports, self._settings.api_settings(), self._reactor, beside, self.metrics.request_answered
+        )
         addresses: dict[str, str] = {}
         if http.plain:
             port = self._reactor.listenTCP(http.port, site, interface=http.bind)
@@ -230,13 +234,16 @@ class FrontEnd:
         self._frequency.forget_old()
         return self._sweeper.sweep().addErrback(lambda failure: log.error("sweep: %s", failure.value))
 
-    def _look_at_outbox(self) -> "Deferred[None]":
+    def _look_at_outbox(self) -> "Deferred[Any]":
+        return gatherResults([self._look_at(kind) for kind in PushKind])
+
+    def _look_at(self, kind: PushKind) -> "Deferred[None]":
         def note(depth: Any) -> None:
             n_pending, oldest = depth
             age_s = 0.0 if oldest is None else (utc_now() - oldest).total_seconds()
-            self._outbox_depth = {PushKind.FEE: (n_pending, age_s)}
+            self._outbox_depth[kind] = (n_pending, age_s)
 
-        looked = self.database.read(outbox.depth).addCallback(note)
+        looked = self.database.read(outbox.depth, kind).addCallback(note)
         return looked.addErrback(lambda failure: log.error("outbox: %s", failure.value))
 
     def _told(self, told: Told) -> None:
@@ -293,6 +300,7 @@ def run_serve(settings: ServiceSettings) -> int:
         StoreError, WorkerError, SipConfigError, OSError, ValueError: it cannot run; one line says why.
     """
     start_logging(settings.ops)
+    bridge_twisted()
     box: list[FrontEnd] = []
 
     def task(reactor: AppReactor) -> "Deferred[int]":

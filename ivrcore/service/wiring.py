@@ -17,8 +17,6 @@ from ivrcore.service.store.tokens import Token
 from ivrcore.service.workers.listener import SupervisorSettings
 from ivrcore.service.workers.settings import WorkerSettings
 from sip.endpoint import EndpointSettings
-from sip.routes import Route, Routes
-from sip.trunk import Trunk
 
 
 def books(settings: ServiceSettings) -> Bookkeeping:
@@ -30,20 +28,6 @@ def books(settings: ServiceSettings) -> Bookkeeping:
         prices=settings.billing,
         durable=settings.notify.mode is NotifyMode.DURABLE,
     )
-
-
-def routes(settings: ServiceSettings) -> Routes:
-    """The trunks; the first one without prefixes takes what no prefix matches.
-
-    Raises:
-        SipConfigError: prefixes that cannot be, or too many trunks.
-    """
-    codecs = settings.workers.codecs
-    default = next((trunk for trunk in settings.trunks if not trunk.prefixes), None)
-    by_prefix = [
-        Route(prefix, trunk.trunk(codecs)) for trunk in settings.trunks for prefix in trunk.prefixes if prefix
-    ]
-    return Routes(default.trunk(codecs) if default else Trunk(codecs=codecs), tuple(by_prefix))
 
 
 def supervisor_settings(settings: ServiceSettings) -> SupervisorSettings:
@@ -60,7 +44,7 @@ def supervisor_settings(settings: ServiceSettings) -> SupervisorSettings:
             cache_dir=cache,
             trace_file=Path("sip.log") if settings.workers.trace else None,
         ),
-        routes=routes(settings),
+        routes=settings.routes(),
         clock_scale=settings.calls.clock_scale,
         ringback_country=settings.calls.ringback_country,
         orphan_s=settings.workers.orphan_s,

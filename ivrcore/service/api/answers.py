@@ -1,7 +1,7 @@
 """From what a handler returns or raises to the answer on the wire, and the log line of it."""
 
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred
@@ -23,11 +23,16 @@ Answer: TypeAlias = bytes | IResource
 Work: TypeAlias = Coroutine["Deferred[Any]", Any, Answer]
 
 
+Observer: TypeAlias = Callable[[str, str, float], None]
+"""Told of every answer: path, resultcode ("0" also for what has none), seconds. For metrics."""
+
+
 class Answering:
     """Carries handlers out."""
 
-    def __init__(self, reactor: ReactorTime) -> None:
+    def __init__(self, reactor: ReactorTime, observe: Observer = lambda _path, _code, _s: None) -> None:
         self._reactor = reactor
+        self._observe = observe
 
     def answer(self, request: Request, work: Work) -> "Deferred[Answer]":
         """Do the work and answer with what comes of it; never fails.
@@ -39,11 +44,19 @@ class Answering:
         request.responseHeaders.setRawHeaders("content-type", [JSON])
         request.responseHeaders.setRawHeaders("server", ["ivrcore"])
         outer: Deferred[Answer] = Deferred()
+        result = ResultCode.SUCCESS
+
+        def refused(failure: Failure) -> bytes:
+            nonlocal result
+            refusal = _refusal(failure)
+            result = refusal.result
+            return _refused(refusal, request)
 
         def answered(answer: Answer) -> None:
-            took_ms = (self._reactor.seconds() - began_s) * 1000
+            took_s = self._reactor.seconds() - began_s
             method, path = request.method.decode("latin-1"), request.path.decode("latin-1")
-            _log.info("%s %s %d in %.0f ms", method, path, request.code, took_ms)
+            _log.info("%s %s %d in %.0f ms", method, path, request.code, took_s * 1000)
+            self._observe(path, result.code, took_s)
             if isinstance(answer, bytes):
                 request.responseHeaders.setRawHeaders("content-length", [str(len(answer))])
             else:
@@ -52,14 +65,13 @@ class Answering:
                 outer.callback(answer)
 
         inner: Deferred[Answer] = Deferred.fromCoroutine(work)
-        inner.addErrback(_refused, request)
+        inner.addErrback(refused)
         inner.addCallback(answered)
         inner.addErrback(_unanswered)
         return outer
 
 
-def _refused(failure: Failure, request: Request) -> bytes:
-    refusal = _refusal(failure)
+def _refused(refusal: Refusal, request: Request) -> bytes:
     request.setResponseCode(refusal.http_status)
     # Other details may hold a value, say of a template; this one has the names of parameters and files.
     detail = refusal.detail if refusal.result is ResultCode.INVALID_REQUEST else ""

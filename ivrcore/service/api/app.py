@@ -23,7 +23,7 @@ from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ivrcore.service.api import openapi
-from ivrcore.service.api.answers import Answer, Answering, Work
+from ivrcore.service.api.answers import Answer, Answering, Observer, Work
 from ivrcore.service.api.auth import Asker, Authenticator
 from ivrcore.service.api.errors import Refusal, invalid
 from ivrcore.service.api.fields import Reading
@@ -65,10 +65,12 @@ class Api:
 
     routes = Klein()
 
-    def __init__(self, ports: Ports, settings: ApiSettings, reactor: ReactorTime) -> None:
+    def __init__(
+        self, ports: Ports, settings: ApiSettings, reactor: ReactorTime, observe: Observer | None = None
+    ) -> None:
         self._ports = ports
         self._settings = settings
-        self._answering = Answering(reactor)
+        self._answering = Answering(reactor, observe) if observe else Answering(reactor)
         guard = FailureGuard(
             settings.block_failures, settings.block_window_s, settings.block_for_s, reactor.seconds
         )
@@ -300,11 +302,13 @@ def make_site(
     settings: ApiSettings,
     reactor: ReactorTime,
     beside: Mapping[str, Resource] | None = None,
+    observe: Observer | None = None,
 ) -> ApiSite:
     """The API as a site to listen with.
 
     Args:
         beside: resources by their first path segment, without the slash: metrics, health.
+        observe: told of every answer of the API's own paths.
     """
-    api = Api(ports, settings, reactor)
+    api = Api(ports, settings, reactor, observe)
     return ApiSite(Root(api.routes.resource(), beside or {}), settings, reactor)

@@ -35,6 +35,9 @@ LOGOUT = "/rest/logout/v1.0"
 RECORDING_FILE = f"{recordings.PATH}/{{name}}"
 DOCUMENT = "/openapi.json"
 
+PATHS = (CALLBACK, NOTIFY, NOTIFY_OLD, VERIFY, STOP, RECORD, DOCUMENT, LOGIN, REFRESH, LOGOUT)
+"""Those that metrics tell apart."""
+
 _REFS = "#/components/schemas/{model}"
 _JSON = "application/json"
 _AUDIO = "audio/wav"

@@ -245,7 +245,14 @@ class ServedApi:
         self.world = world or World()
         self.reactor: Any = SelectReactor()
         self._settings = settings or ApiSettings()
-        self._site = make_site(self.world.ports(), self._settings, self.reactor)
+        self.answers: list[tuple[str, str]] = []
+        """Path and resultcode of each, as metrics are told."""
+        self._site = make_site(
+            self.world.ports(),
+            self._settings,
+            self.reactor,
+            observe=lambda path, code, _seconds: self.answers.append((path, code)),
+        )
         self._thread = threading.Thread(target=self.reactor.run, args=(False,), daemon=True)
         self._agent: Any = Agent(self.reactor, pool=HTTPConnectionPool(self.reactor, persistent=False))
         self._cooperator: Any = None

@@ -249,3 +249,10 @@ def test_proxies_tell_who_asks() -> None:
 def test_suspension_takes_effect_with_the_next_request(api: ServedApi) -> None:
     api.world.apps[KEY] = replace(demo_app(), standing=Standing.SUSPENDED)
     assert api.post(STOP, STOP_BODY).result == (403, "1010008", "The status of the app_key is unavailable.")
+
+
+def test_every_answer_is_told_to_metrics_with_its_code(api: ServedApi) -> None:
+    api.post(CALLBACK, CALLBACK_BODY)
+    api.post(CALLBACK, {**CALLBACK_BODY, "calleeNbr": "x"})
+    api.post("/nowhere", {})
+    assert api.answers == [(CALLBACK, "0"), (CALLBACK, "1010002"), ("/nowhere", "1010006")]
