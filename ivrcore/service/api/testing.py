@@ -27,6 +27,7 @@ from ivrcore.service.api.auth import aksk_digest
 from ivrcore.service.api.errors import Refusal
 from ivrcore.service.api.ports import Accepted, Idempotency, KnownAnswer, LoginTokens, Order, Ports
 from ivrcore.service.api.results import ResultCode
+from ivrcore.service.api.server import ApiSite
 from ivrcore.service.api.settings import ApiSettings
 from ivrcore.service.model import Account, ClientApp, Recording, Service
 
@@ -247,12 +248,7 @@ class ServedApi:
         self._settings = settings or ApiSettings()
         self.answers: list[tuple[str, str]] = []
         """Path and resultcode of each, as metrics are told."""
-        self._site = make_site(
-            self.world.ports(),
-            self._settings,
-            self.reactor,
-            observe=lambda path, code, _seconds: self.answers.append((path, code)),
-        )
+        self._site = self._new_site()
         self._thread = threading.Thread(target=self.reactor.run, args=(False,), daemon=True)
         self._agent: Any = Agent(self.reactor, pool=HTTPConnectionPool(self.reactor, persistent=False))
         self._cooperator: Any = None
@@ -281,7 +277,16 @@ class ServedApi:
 
     def renew(self) -> None:
         """Forget whatever the API remembers of earlier requests."""
-        self._site.resource = make_site(self.world.ports(), self._settings, self.reactor).resource
+        self._site.resource = self._new_site().resource
+
+    def _new_site(self) -> ApiSite:
+        self.answers.clear()
+        return make_site(
+            self.world.ports(),
+            self._settings,
+            self.reactor,
+            observe=lambda path, code, _seconds: self.answers.append((path, code)),
+        )
 
     def connections(self) -> int:
         """How many clients are connected."""
