@@ -1,6 +1,7 @@
 """Two hundred calls in one core, under way while other tests run: it takes minutes, and promises no time."""
 
 import json
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -40,7 +41,14 @@ class LongRun:
         job = {"a": self.a.uri, "b": self.b.uri, "data": str(self.data), "prompt": str(self._prompt)}
         with self._output.open("w") as output, self._complaints.open("w") as complaints:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.e2e.callback.many_calls", json.dumps({**job, "calls": CALLS})],
+                [
+                    sys.executable,
+                    "-X",
+                    "faulthandler",
+                    "-m",
+                    "tests.e2e.callback.many_calls",
+                    json.dumps({**job, "calls": CALLS}),
+                ],
                 stdout=output,
                 stderr=complaints,
                 cwd=ROOT,
@@ -59,9 +67,12 @@ class LongRun:
         """What the core held after each call, once all are over.
 
         Raises:
-            AssertionError: it failed, or complained.
-            subprocess.TimeoutExpired: it goes on.
+            AssertionError: it failed, complained, or stood still: then the text has every thread's stack.
         """
+        try:
+            self._process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGABRT)
         status = self._process.wait(DEADLINE_S)
         assert (status, self._complaints.read_text()) == (0, "")
         return [json.loads(line) for line in self._output.read_text().splitlines()]
