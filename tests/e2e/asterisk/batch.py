@@ -6,7 +6,6 @@ cores share one data directory, as the processes of a machine do.
 """
 
 import re
-import socket
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -125,13 +124,10 @@ class Batch:
         self._calls = _made(folder / "calls")
         self._signals: dict[str, Pcm16] = {}
         self._evidence: dict[str, Evidence | Exception] = {}
-        settings = dict(line.split("=", 1) for line in (testbed.state / "settings").read_text().splitlines())
-        first, last = (int(port) for port in settings["IVRCORE_ASTERISK_RTP_RANGE"].split("-"))
-        self._ami_port = int(settings["IVRCORE_ASTERISK_AMI_PORT"])
         self._teach([(cell, 0) for cell in selected])
         self.on_wire = Capture.possible()
         self.recordings = folder / "data" / "recordings"
-        capture = Capture(folder / "wire.pcap", testbed.sip_port, (first, last)) if self.on_wire else None
+        capture = Capture(folder / "wire.pcap", testbed.sip_port, testbed.rtp_ports) if self.on_wire else None
         began_s = time.monotonic()
         try:
             self._carry_out(selected)
@@ -217,7 +213,9 @@ class Batch:
         )
         assert finished.status in (0, 1), finished.stderr
         answered = [party for party in "AB" if f"  {party} answered" in finished.stderr]
-        heard = {party: self._heard(lines[party]) for party in answered}
+        heard = {
+            party: self._testbed.heard_file(lines[party].number, lines[party].shown) for party in answered
+        }
         return Evidence(cell, finished, heard, self, attempt, watch.longest_s)
 
     def _teach(self, attempts: Sequence[tuple[Cell, int]]) -> None:
@@ -227,12 +225,7 @@ class Batch:
             for cell, attempt in attempts
             for party, robot in (("A", cell.a), ("B", cell.b))
         ]
-        _put(self._ami_port, {number: robot.parameters() for number, robot in robots})
-
-    def _heard(self, line: Line) -> Path:
-        self._testbed.recording(line.number, line.shown)  # waits until it is whole
-        (path,) = (self._testbed.state / "recordings").glob(f"{line.number}-{line.shown}-*-heard.wav")
-        return path
+        self._testbed.teach({number: robot.parameters() for number, robot in robots})
 
 
 def _options(cell: Cell, path: Callable[[str], str]) -> list[str]:
@@ -249,25 +242,6 @@ def _options(cell: Cell, path: Callable[[str], str]) -> list[str]:
         options += ["--max-duration", str(cell.limit_min), "--clock-scale", str(60.0 / MINUTE_S)]
         options += ["--last-minute", path(WARNING), "--last-minute-to", cell.warned]
     return options
-
-
-def _put(ami_port: int, robots: dict[str, str]) -> None:
-    """Write into AstDB by the manager interface: a CLI command for each would take longer than the calls."""
-    with socket.create_connection(("127.0.0.1", ami_port), 10.0) as peer, peer.makefile("rwb") as ami:
-
-        def act(action: str, **fields: str) -> None:
-            lines = [f"Action: {action}", *(f"{name}: {value}" for name, value in fields.items())]
-            ami.write("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
-            ami.flush()
-            block: list[bytes] = []
-            # An event may come between, even with events off: FullyBooted follows the login.
-            while not any(line.startswith(b"Response: ") for line in block):
-                block = list(iter(ami.readline, b"\r\n"))
-            assert b"Response: Success\r\n" in block, block
-
-        act("Login", Username="ivrcore", Secret="ivrcore-lab", Events="off")
-        for number, parameters in robots.items():
-            act("DBPut", Family="robot", Key=number, Val=parameters)
 
 
 def _made(folder: Path) -> Path:

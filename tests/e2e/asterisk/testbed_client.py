@@ -4,6 +4,7 @@ Left out: starting and stopping it (conftest.py), and the softphone itself (soft
 """
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -85,6 +86,9 @@ class Testbed:
         self.signals = Path(settings["IVRCORE_ASTERISK_SIGNALS"])
         self.sip_port = int(settings["IVRCORE_ASTERISK_SIP_PORT"])
         self.digest_port = int(settings["IVRCORE_ASTERISK_DIGEST_PORT"])
+        first, last = settings["IVRCORE_ASTERISK_RTP_RANGE"].split("-")
+        self.rtp_ports = int(first), int(last)
+        self._ami_port = int(settings["IVRCORE_ASTERISK_AMI_PORT"])
         self._environment = dict(environment)
         self._directory = directory
 
@@ -96,6 +100,34 @@ class Testbed:
         """Output of one Asterisk CLI command."""
         run = [str(TESTBED), "rx", command]
         return subprocess.run(run, env=self._environment, check=True, capture_output=True, text=True).stdout
+
+    def teach(self, robots: Mapping[str, str]) -> None:
+        """Tell Asterisk what each robot does: number to parameters (AstDB family `robot`).
+
+        By the manager interface: a CLI command for each would take longer than the calls.
+        """
+        address = ("127.0.0.1", self._ami_port)
+        with socket.create_connection(address, 10.0) as peer, peer.makefile("rwb") as ami:
+
+            def act(action: str, **fields: str) -> None:
+                lines = [f"Action: {action}", *(f"{name}: {value}" for name, value in fields.items())]
+                ami.write("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
+                ami.flush()
+                block: list[bytes] = []
+                # An event may come between, even with events off: FullyBooted follows the login.
+                while not any(line.startswith(b"Response: ") for line in block):
+                    block = list(iter(ami.readline, b"\r\n"))
+                assert b"Response: Success\r\n" in block, block
+
+            act("Login", Username="ivrcore", Secret="ivrcore-lab", Events="off")
+            for number, parameters in robots.items():
+                act("DBPut", Family="robot", Key=number, Val=parameters)
+
+    def heard_file(self, number: str, call_id: str) -> Path:
+        """What the robot of one call heard, once it is whole."""
+        self.recording(number, call_id)
+        (path,) = (self.state / "recordings").glob(f"{number}-{call_id}-*-heard.wav")
+        return path
 
     def uri(self, number: str, port: int | None = None) -> str:
         """Where to dial a number; by default through the open trunk."""
