@@ -26,6 +26,7 @@ SPOOL = "spool"
 CAPTURES = "captures"
 LOG = "log"
 SETTINGS = "settings.json"
+TRACE = "sip.log"
 
 _MOST_SOCKET_BYTES = 100
 """A Unix socket's path has 108 bytes with its end (unix(7)), 104 elsewhere."""

@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -15,7 +16,7 @@ from twisted.internet.threads import deferToThreadPool
 from ivrcore.app import Application, AppReactor, Settings, run
 from ivrcore.service.ops.logs import bridge_twisted, start_logging
 from ivrcore.service.sections import LogFormat, OpsSettings
-from ivrcore.service.workers.directory import CAPTURES, LOCK, SETTINGS, SOCKET, SPOOL, Lock
+from ivrcore.service.workers.directory import CAPTURES, LOCK, SETTINGS, SOCKET, SPOOL, TRACE, Lock
 from ivrcore.service.workers.settings import WorkerSettings
 from ivrcore.service.workers.spool import SessionSpool
 from ivrcore.service.workers.worker import FrontEnd, Worker
@@ -64,9 +65,12 @@ def run_worker(directory: Path, settings: WorkerSettings | None = None) -> int:
     lock = Lock(directory / LOCK)
     lock.sign()
     os.chdir(directory)  # a Unix socket's path is short: it is named from here
+    endpoint = settings.endpoint
+    if endpoint.trace_file is not None:  # of its own: two stacks cannot write one file
+        endpoint = replace(endpoint, trace_file=directory / TRACE)
     application_settings = Settings(
         data_dir=directory,
-        endpoint=settings.endpoint,
+        endpoint=endpoint,
         clock_scale=settings.clock_scale,
         ringback_country=settings.ringback_country,
         recordings_dir=settings.recordings_dir,
