@@ -27,8 +27,8 @@ _EXAMINED_AT_ONCE: Final = 256
 _SCREEN_LAG: Final = HIGH_PASS_DELAY
 """What the screen sees ends so many samples before the tick."""
 
-_MIN_NEW_SAMPLES: Final = 48
-"""Of the 160 the screen saw, after the end of the key before: less cannot have passed it on their own."""
+_MIN_NEW_SAMPLES: Final = 112
+"""Of the 160 the screen saw, after the end of the key before: some tick sees 118 of the shortest key."""
 
 _FLUSH_BLOCKS: Final = 4
 
@@ -317,5 +317,5 @@ class DtmfBank:
         digit = KEYS[int(self._held.digit[leg])]
         start_s = max((start - origin) / SAMPLE_RATE_HZ, 0.0)
         events.append((leg, DtmfDigit(digit, start_s, (end - origin) / SAMPLE_RATE_HZ)))
-        self._earliest[leg] = end
+        self._earliest[leg] = max(end, self._held.resumed(leg))
         self._held.drop(leg)

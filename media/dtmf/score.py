@@ -13,6 +13,9 @@ from media.dtmf.tables import HOP, OMEGAS, WINDOW, Doubles, Floats, Ints
 from media.dtmf.weights import CENTRE, HIDDEN, HIDDEN_BIAS, OUTPUT, OUTPUT_BIAS, SCALE
 
 N_FEATURES: Final = 23
+WOBBLE: Final = slice(12, 14)
+"""Which of them tell how steady the low and the high tone are: mean squares of their power, log10."""
+
 MAX_DEVIATION: Final = 6.0
 """Where the score's features are clipped, in standard deviations: nothing is said beyond what was trained."""
 
@@ -38,7 +41,7 @@ def measure(raw: Floats, run: Run, fitted: Fit, wobble: Doubles, digit: Ints) ->
     features[:, 0] = bands.sum(axis=1)
     features[:, 1:11] = bands
     features[:, 11] = line
-    features[:, 12:14] = wobble
+    features[:, WOBBLE] = wobble
     features[:, 14] = np.abs(fitted.low_slope.real)
     features[:, 15] = np.abs(fitted.high_slope.real)
     features[:, 16] = low_offset
