@@ -147,6 +147,9 @@ def timing(points: list[Point], heard: list[list[Heard]]) -> None:
                     )
                 )
     if rows:
-        low, middle, high = np.percentile(np.array(rows), [2.5, 50, 97.5], axis=0)
+        errors = np.array(rows)
+        low, middle, high = np.percentile(errors, [2.5, 50, 97.5], axis=0)
         for index, name in enumerate(("start error", "end error", "known after onset")):
             print(f"{name:18} {low[index]:6.2f} {middle[index]:6.2f} {high[index]:6.2f} ms (2.5, 50, 97.5 %)")
+        for index, name in enumerate(("starts", "ends")):
+            print(f"{name} within 1.5 ms {100 * np.mean(np.abs(errors[:, index]) <= 1.5):.1f} %")
