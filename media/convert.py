@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import soundfile
-from scipy import signal
 
 from media import level, wav
 from media.errors import MediaFileError, MediaFormatError
@@ -174,6 +173,8 @@ def _load_foreign(path: Path) -> tuple[Float, int]:
 
 def _resampled(audio: Float, rate_hz: int) -> Float:
     """Audio at 8000 Hz; sample n of the input stays at n / rate_hz seconds."""
+    from scipy import signal  # takes half a second to load, and most processes convert nothing
+
     ratio = Fraction(SAMPLE_RATE_HZ, rate_hz).limit_denominator(_MAX_RATIO)
     if ratio == 1:
         return audio

@@ -8,8 +8,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import maximum_filter1d
-from scipy.signal import lfilter
 
 from media.errors import MediaFormatError
 from media.types import SAMPLE_RATE_HZ, Pcm16
@@ -154,6 +152,10 @@ def _active_samples(
     samples: npt.NDArray[np.float64], thresholds: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.int64]:
     """How many samples are active for each of the rising thresholds."""
+    # Here, because scipy takes half a second to load, and most processes measure no level.
+    from scipy.ndimage import maximum_filter1d
+    from scipy.signal import lfilter
+
     memory = math.exp(-1.0 / (SAMPLE_RATE_HZ * _ENVELOPE_TIME_CONSTANT_S))
     # Two equal one-pole filters in a row are one of second order.
     envelope = lfilter([(1.0 - memory) ** 2], [1.0, -2.0 * memory, memory**2], np.abs(samples))
