@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asterisk]
 
 FIRST_SAMPLE_MS = 40.0
 DRAIN_MS, DRAIN_LATE_MS = 100.0, 60.0
-"""The timer; a tick until the end of the file is known, and the timer's 20 ms, and a tick of a busy machine."""
+"""The timer; a tick until the end of the file is known, the timer's 20 ms, and a tick of a busy machine."""
 
 FILES = frozenset({*ELEMENTS, PRE_TONE, POS_TONE})
 """Sounds whose first and last packet are unlike any other; speech begins and ends in silence."""
