@@ -238,3 +238,43 @@ class Push:
     state: PushState = PushState.PENDING
     group: str = ""
     last_error: str = ""
+
+
+class Role(Enum):
+    """What an operator of the admin API may do (ivrcore.service.admin.roles)."""
+
+    OWNER = "owner"
+    OPERATOR = "operator"
+    REVIEWER = "reviewer"
+    READER = "reader"
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Somebody who administers. `account_id`: the only account they see, None for the whole platform."""
+
+    name: str
+    role: Role
+    account_id: int | None = None
+    key_hash: str = field(default="", repr=False)
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One change, as the audit log keeps it.
+
+    Attributes:
+        id: ascending; 0 for an entry that is not stored yet.
+        who: an operator, or `cli:` and the user of the operating system.
+        what: the change: `app.create`, `voice.review`.
+        target: a path, below `accounts/<id>` for whatever belongs to an account.
+        detail: what was changed to what; without secrets.
+    """
+
+    id: int
+    at: datetime
+    who: str
+    what: str
+    target: str
+    detail: Mapping[str, object] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from ivrcore.service.model import Review, Template, VoiceFile
 from ivrcore.service.store.errors import NotFound, RefusedChange
@@ -40,6 +40,13 @@ def set_voice_state(
     done = connection.execute(
         update(voice_rows).where(*_voice_key(account_id, name)).values(state=state.value, reason=reason)
     )
+    if not done.rowcount:
+        raise NotFound(f"the account has no voice file {name}")
+
+
+def delete_voice_file(connection: Connection, account_id: int, name: str) -> None:
+    """Forget a voice file; its content is for ivrcore.service.content. Raises NotFound if there is none."""
+    done = connection.execute(delete(voice_rows).where(*_voice_key(account_id, name)))
     if not done.rowcount:
         raise NotFound(f"the account has no voice file {name}")
 
@@ -88,6 +95,13 @@ def set_template_state(
         .where(*_template_key(account_id, template_id))
         .values(state=state.value, reason=reason)
     )
+    if not done.rowcount:
+        raise NotFound(f"the account has no template {template_id}")
+
+
+def delete_template(connection: Connection, account_id: int, template_id: str) -> None:
+    """Forget a template. Raises NotFound if there is none."""
+    done = connection.execute(delete(template_rows).where(*_template_key(account_id, template_id)))
     if not done.rowcount:
         raise NotFound(f"the account has no template {template_id}")
 

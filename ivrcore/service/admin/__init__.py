@@ -1,0 +1,1 @@
+"""The admin API and what stands behind it: who may change what, and a line in the audit log for each."""
