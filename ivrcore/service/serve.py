@@ -77,6 +77,7 @@ class FrontEnd:
         )
         self._ports = Ports()
         self._frequency = Frequency(settings.calls.frequency, utc_now)
+        self._books = books(settings)
         rate = Rate(
             reactor,
             queue_length=settings.calls.rate_queue_length,
@@ -89,7 +90,7 @@ class FrontEnd:
             self._pushes,
             Rules(self._ports, rate, self._frequency),
             Desk(settings.calls, (settings.data_dir / "voices").absolute()),
-            books(settings),
+            self._books,
             observe=self._told,
         )
         self._health = HealthCheck(self.database, self._workers, self._reactor, version=__version__)
@@ -115,6 +116,11 @@ class FrontEnd:
             lost = yield self.calls.forsake(opened, adopted.live_sessions)
             if opened:
                 log.info("%d calls were open: %d go on", len(opened), len(opened) - lost)
+            if not self._books.durable:
+                # Left by an earlier run in durable mode: late, and out of order with what is pushed now.
+                n_left = yield self.database.run(outbox.abandon, PushKind.STATUS, "the mode is strict now")
+                if n_left:
+                    log.warning("%d status events of durable mode are given up", n_left)
             self._pushes.start()
             self._lag.start()
             self._start_chores()

@@ -10,7 +10,15 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, exists, func, or_, select, update
 
 from ivrcore.service.model import Push, PushKind, PushState
-from ivrcore.service.store.rows import insert_if_new, micros, moment, moment_or_none, of_json, to_json
+from ivrcore.service.store.rows import (
+    changed,
+    insert_if_new,
+    micros,
+    moment,
+    moment_or_none,
+    of_json,
+    to_json,
+)
 from ivrcore.service.store.schema import outbox
 
 LONGEST_ERROR = 256
@@ -147,6 +155,17 @@ def spooled(connection: Connection, ids: Collection[int], error: str) -> None:
             state=PushState.SPOOLED.value,
             attempts=outbox.c.attempts + 1,
             last_error=error[:LONGEST_ERROR],
+        )
+    )
+
+
+def abandon(connection: Connection, kind: PushKind, reason: str) -> int:
+    """Give up everything of a kind that is pending; how many there were."""
+    return changed(
+        connection.execute(
+            update(outbox)
+            .where(outbox.c.kind == kind.value, outbox.c.state == PushState.PENDING.value)
+            .values(state=PushState.SPOOLED.value, last_error=reason[:LONGEST_ERROR])
         )
     )
 

@@ -171,3 +171,13 @@ def test_nothing_happens_to_no_ids(stage: Stage) -> None:
     stage.now(outbox.spooled, [], "")
     (push,) = stage.now(outbox.due, NOW, 9)
     assert (push.state, push.attempts) == (PushState.PENDING, 0)
+
+
+def test_abandoning_a_kind_leaves_the_other_pending(stage: Stage) -> None:
+    added(stage, "a")
+    added(stage, "b")
+    added(stage, "a", kind=PushKind.FEE)
+    assert stage.now(outbox.abandon, PushKind.STATUS, "the mode changed") == 2
+    assert stage.now(outbox.depth, PushKind.STATUS)[0] == 0
+    assert stage.now(outbox.depth, PushKind.FEE)[0] == 1
+    assert stage.now(outbox.abandon, PushKind.STATUS, "again") == 0
