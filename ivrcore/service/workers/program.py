@@ -58,12 +58,12 @@ def run_worker(directory: Path, settings: WorkerSettings | None = None) -> int:
         WorkerError: no settings, or somebody works in the directory.
         SipError: the endpoint cannot start.
     """
-    handler = start_logging(OpsSettings(log_format=LogFormat.JSON))
-    bridge_twisted()
     directory = directory.absolute()
     settings = settings or WorkerSettings.load(directory / SETTINGS)
     lock = Lock(directory / LOCK)
     lock.sign()
+    handler = start_logging(OpsSettings(log_format=LogFormat.JSON))
+    bridge_twisted()
     os.chdir(directory)  # a Unix socket's path is short: it is named from here
     endpoint = settings.endpoint
     if endpoint.trace_file is not None:  # of its own: two stacks cannot write one file
