@@ -1,24 +1,16 @@
-"""Puts the parts together: one endpoint, its prompts, its recordings, and the calls on it.
-
-The only module, besides the softphone program, that imports the global reactor.
-"""
+"""Puts the parts together: one endpoint, its prompts, its recordings, and the calls on it."""
 
 import itertools
 import logging
 import os
-import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar
 
-from twisted.internet import reactor as global_reactor
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import deferToThreadPool
-from twisted.python.failure import Failure
-from twisted.python.threadpool import ThreadPool
 
 from ivrcore.captures import CaptureRoom, finish_interrupted
 from ivrcore.cdr import CallRecord, Entry, RecordingRecord
@@ -35,6 +27,7 @@ from ivrcore.preparation import (
     record_without_call,
     verdict_of,
 )
+from ivrcore.program import AppReactor
 from ivrcore.recorder import Recorder, RecordingPlace, record_of
 from ivrcore.request import CallbackRequest, NotificationRequest, VerificationRequest
 from ivrcore.runner import CallRunner
@@ -44,7 +37,6 @@ from media.errors import MediaError
 from media.speech.espeak import EspeakEngine
 from sip.endpoint import EndpointSettings, EngineLimits
 from sip.pjsua.endpoint import PjsuaEndpoint
-from sip.reactor import RunningReactor
 from sip.routes import Routes
 from sip.trunk import Trunk
 
@@ -58,19 +50,6 @@ class InThread(Protocol):
     """Runs blocking work off the reactor's thread."""
 
     def __call__(self, work: Callable[..., Result], *arguments: object) -> "Deferred[Result]": ...
-
-
-class AppReactor(RunningReactor, Protocol):
-    """What the application uses of the global reactor."""
-
-    def callWhenRunning(self, callable: Callable[..., object], /) -> object:  # noqa: A002, N802
-        """Call it as soon as the reactor runs."""
-
-    def getThreadPool(self) -> ThreadPool:  # noqa: N802
-        """The pool for work that waits for the disk."""
-
-    def spawnProcess(self, *arguments: object, **options: object) -> object:  # noqa: N802
-        """Start a child process."""
 
 
 @dataclass(frozen=True)
@@ -411,43 +390,3 @@ class Application:
     def _to_pool(self, work: Callable[..., Result], *arguments: object) -> "Deferred[Result]":
         pool = self._reactor.getThreadPool()
         return deferToThreadPool(self._reactor, pool, work, *arguments)  # type: ignore[arg-type]  # zope
-
-
-def run(task: Callable[[AppReactor], "Deferred[int]"], interrupted: Callable[[], None]) -> int:
-    """Run a task on the global reactor and return its exit status.
-
-    Args:
-        task: started when the reactor runs; its Deferred fires with the exit status.
-        interrupted: called on the first SIGINT, SIGTERM or SIGHUP; a second one ends the process at once.
-
-    Raises:
-        Exception: whatever the task failed with.
-    """
-    reactor = cast(AppReactor, global_reactor)
-    outcome: list[int | Failure] = []
-
-    def done(result: int | Failure) -> None:
-        outcome.append(result)
-        reactor.stop()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        for number in heeded:
-            signal.signal(number, signal.SIG_DFL)
-        reactor.callFromThread(interrupted)
-
-    heeded = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup means it
-        heeded.append(signal.SIGHUP)
-
-    def begin() -> None:
-        for number in heeded:
-            signal.signal(number, on_signal)
-        maybeDeferred(task, reactor).addBoth(done)
-
-    reactor.callWhenRunning(begin)
-    reactor.run()  # its own handlers stay for SIGCHLD; ours replace those of SIGINT and SIGTERM
-    result = outcome[0] if outcome else 1
-    if isinstance(result, Failure):
-        result.raiseException()
-    assert isinstance(result, int)
-    return result

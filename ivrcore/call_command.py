@@ -10,8 +10,9 @@ from typing import TypeAlias
 from rich.console import Console
 from twisted.internet.defer import Deferred
 
-from ivrcore.app import Application, AppReactor, Settings, run
+from ivrcore.app import Application, Settings
 from ivrcore.cdr import CallRecord, Entry, RecordingRecord
+from ivrcore.program import AppReactor, run
 from ivrcore.request import RequestError
 from ivrcore.terminal import lasting, put
 from ivrcore.timeline import describe, explain_failure

@@ -19,7 +19,6 @@ from typing import Any
 from rich.console import Console
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
 
-from ivrcore.app import AppReactor, run
 from ivrcore.cdr import CallRecord
 from ivrcore.demo import notification_scenario, scenario
 from ivrcore.demo.customer import Customer, Pushed, Receiver
@@ -38,6 +37,7 @@ from ivrcore.demo.push_judge import (
 from ivrcore.demo.report import call_json, ear_of, shifted, stretch_json, table_of, track_of
 from ivrcore.demo.rule import Ear, Finding
 from ivrcore.demo.scenario import CLOCK_SCALE, TALK_S, make_talk, phone_a, phone_b
+from ivrcore.program import AppReactor, run
 from ivrcore.record_reading import record_of_json
 from ivrcore.request import CallbackRequest
 from ivrcore.service.model import Service

@@ -22,7 +22,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.web.resource import Resource
 
 from ivrcore import __version__
-from ivrcore.app import AppReactor, run
+from ivrcore.program import AppReactor, run
 from ivrcore.service.api import openapi
 from ivrcore.service.api.app import make_site
 from ivrcore.service.calls import Calls, Rules

@@ -13,7 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 from twisted.internet.threads import deferToThreadPool
 
-from ivrcore.app import Application, AppReactor, Settings, run
+from ivrcore.app import Application, Settings
+from ivrcore.program import AppReactor, run
 from ivrcore.service.ops.logs import bridge_twisted, start_logging
 from ivrcore.service.sections import LogFormat, OpsSettings
 from ivrcore.service.workers.directory import CAPTURES, LOCK, SETTINGS, SOCKET, SPOOL, TRACE, Lock

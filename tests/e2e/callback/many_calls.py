@@ -15,7 +15,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 
-from ivrcore.app import Application, AppReactor, Settings, run
+from ivrcore.app import Application, Settings
+from ivrcore.program import AppReactor, run
 from ivrcore.request import CallbackRequest
 from ivrcore.sounds import PromptFiles
 from sip.endpoint import EndpointSettings

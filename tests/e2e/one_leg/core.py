@@ -19,9 +19,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.stdio import StandardIO
 from twisted.protocols.basic import LineOnlyReceiver
 
-from ivrcore.app import Application, AppReactor, Settings, run
+from ivrcore.app import Application, Settings
 from ivrcore.cdr import CallRecord, Entry
 from ivrcore.cli_elements import parse
+from ivrcore.program import AppReactor, run
 from ivrcore.request import Language, NotificationRequest, VerificationRequest
 from ivrcore.sounds import ToneFiles
 from ivrcore.timeline import describe

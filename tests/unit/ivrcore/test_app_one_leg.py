@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from ivrcore import app, spoken_code
-from ivrcore.app import Application, AppReactor, Settings
+from ivrcore.app import Application, Settings
 from ivrcore.cdr import CallRecord
 from ivrcore.contents import Text
+from ivrcore.program import AppReactor
 from ivrcore.request import NotificationElement, NotificationRequest, RequestError, VerificationRequest
 from ivrcore.sounds import ToneFiles
 from media.errors import MediaFileError

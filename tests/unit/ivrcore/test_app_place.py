@@ -10,11 +10,12 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from ivrcore import app, preparation, spoken_code
-from ivrcore.app import Application, AppReactor, Settings
+from ivrcore.app import Application, Settings
 from ivrcore.cdr import CallRecord, Entry
 from ivrcore.codes import StateCode
 from ivrcore.commands import CloseCall, Report, Status
 from ivrcore.contents import Text
+from ivrcore.program import AppReactor
 from ivrcore.request import CallbackRequest, NotificationElement, NotificationRequest, VerificationRequest
 from ivrcore.sounds import PromptFiles, ToneFiles
 from ivrcore.tasks import CallbackTask, NotificationTask, Task, VerificationTask
