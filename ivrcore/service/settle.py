@@ -94,15 +94,20 @@ def settle_alone(
 ) -> list[Told]:
     """End a call that no worker ends any more, or that none ever took.
 
-    Its disconnect and its record are made here, after the events that are known; a call that has ended
-    already is left as it is.
+    Its disconnect and its record are made here, after the events that are known; of a call that has ended
+    already, only a recording that was saved late is noted.
 
     Args:
         state_code, release_point: why, unless the worker told before it died.
         recording: what was saved of it, as in `CallRecord.as_json()`.
     """
     call = calls.call(connection, session)
-    if call is None or not calls.is_open(connection, session):
+    if call is None:
+        return []
+    if not calls.is_open(connection, session):
+        # Its recording may have been finished only now: of a disk that was full, say.
+        if recording is not None:
+            _keep_recording(connection, call, {"recording": recording}, now)
         return []
     known = events.of(connection, session)
     told: list[Told | None] = []

@@ -114,3 +114,18 @@ def test_demo_s_notification_was_replayed_by_a_tone_and_ended_by_an_event(demo: 
     pressed = [report for report in told["phones"]["A"]["reports"] if report["event"] == "pressed"]
     assert [report["by"] for report in pressed] == ["in-band", "rfc4733"]
     assert (told["record"]["stateCode"], told["record"]["endedBy"]) == (0, "platform")
+
+
+def test_demo_s_customer_was_told_of_both_calls_and_downloaded_the_recording(demo: Demo) -> None:
+    told = summary(demo)
+    answered = ["callout", "alerting", "answer"]
+    assert [one["what"] for one in told["events"]] == [*answered, *answered, "disconnect", "fee"]
+    collected = ["collectInfo", "collectInfo"]
+    assert [one["what"] for one in told["notification"]["events"]] == [
+        *answered,
+        *collected,
+        "disconnect",
+        "fee",
+    ]
+    downloaded = demo[1] / "recording.wav"
+    assert downloaded.read_bytes() == Path(told["recording"]["path"]).read_bytes()

@@ -18,7 +18,9 @@ from ivrcore.service.api.ports import Accepted, Idempotency
 from ivrcore.service.model import CallEvent, EventKind, PushKind, Service
 from ivrcore.service.sections import BarredPolicy, CallSettings
 from ivrcore.service.store import accounts, calls, cdrs, events, idempotency, outbox, recordings
+from ivrcore.service.store.errors import StoreClosed
 from ivrcore.service.testing import DISPLAY_A, DISPLAY_B, NOW, A, B, Bench
+from ivrcore.service.workers.errors import NoWorker
 from ivrcore.service.workers.listener import LostCall
 
 T = TypeVar("T")
@@ -45,6 +47,10 @@ def submit(bench: Bench, key: str = "", **changes: object) -> Accepted:
     order = read(CallbackOrder, {**asked, **changes}, Reading())
     answer = Idempotency(key, "d" * 64, lambda accepted: (200, accepted.session)) if key else None
     return fired(bench.calls.submit(bench.app(Service.CALLBACK), order, answer))
+
+
+def refuse(*_: object) -> None:
+    raise OSError("disk full")
 
 
 def event(session: str, seq: int, kind: EventKind, party: Party | None = None, **more: Any) -> CallEvent:
@@ -184,10 +190,6 @@ def test_eleventh_call_at_once_gets_1020165(bench: Bench) -> None:
 
 def test_port_is_given_back_when_the_store_refuses(bench: Bench) -> None:
     database = bench.database
-
-    def refuse(*_: object) -> None:
-        raise OSError("disk full")
-
     original, calls.accept = calls.accept, refuse  # type: ignore[assignment]
     try:
         with pytest.raises(OSError, match="disk full"):
@@ -260,6 +262,62 @@ def test_open_calls_that_no_worker_has_are_ended_at_the_start(bench: Bench) -> N
     assert completed(bench, gone).state_code == 8020
     assert bench.ports.total == 1
     assert bench.database.run_now(calls.is_open, kept)
+
+
+def test_call_that_ended_after_it_was_counted_gives_its_port_back(bench: Bench) -> None:
+    session = submit(bench).session
+    opened = fired(bench.calls.rebuild())
+    bench.database.run_now(calls.end, session, NOW)  # by whom counted it before us
+    fired(bench.calls.forsake(opened, frozenset()))
+    assert bench.ports.total == 0
+
+
+def test_end_that_the_store_refuses_is_stored_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.dispatcher.queue = []
+    session = submit(bench).session
+    with monkeypatch.context() as locked:
+        locked.setattr(cdrs, "complete", refuse)
+        bench.dispatcher.queue[0].errback(NoWorker("none"))
+        bench.clock.advance(0.5)
+        assert (completed(bench, session).ended_at, bench.ports.total) == (None, 1)
+    bench.clock.advance(1.0)
+    assert (completed(bench, session).state_code, bench.ports.total) == (7109, 0)
+    assert bench.pushes.kinds == ["disconnect"]
+    assert bench.clock.clock.getDelayedCalls() == []
+
+
+def test_end_of_a_closed_store_is_left_to_the_next_start(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise StoreClosed("the store is closed")
+
+    bench.dispatcher.queue = []
+    session = submit(bench).session
+    monkeypatch.setattr(bench.database, "run_now", closed)
+    bench.dispatcher.queue[0].errback(NoWorker("none"))
+    monkeypatch.undo()
+    assert bench.clock.clock.getDelayedCalls() == []
+    assert bench.database.run_now(calls.is_open, session)
+
+
+def test_settled_waits_for_the_event_that_is_being_stored(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = submit(bench).session
+    assert bench.calls.settled().called
+    storing: list[Deferred[Any]] = []
+
+    def run(*_: object, **__: object) -> "Deferred[Any]":
+        storing.append(Deferred())
+        return storing[-1]
+
+    monkeypatch.setattr(bench.database, "run", run)
+    bench.calls.event(whole_call(session)[0])
+    settled = bench.calls.settled()
+    assert not settled.called
+    storing[0].callback(None)
+    assert settled.called
 
 
 def test_stop_reaches_the_worker(bench: Bench) -> None:
@@ -337,3 +395,14 @@ def test_too_many_requests_a_second_wait_and_then_are_refused(bench: Bench) -> N
         fired(later())
     bench.clock.advance(1.0)
     assert isinstance(waiting[0], Accepted)
+
+
+def test_recording_that_was_finished_late_is_noted_with_its_call(bench: Bench, tmp_path: Path) -> None:
+    session = submit(bench, recordFlag="true").session
+    for one in whole_call(session):
+        fired(bench.calls.event(one))
+    file = tmp_path / "late.wav"
+    file.write_bytes(b"x")
+    fired(bench.calls.lost({session: LostCall(6, RecordingRecord(file, "", 9.0))}, "the disk was full"))
+    assert bench.database.run_now(recordings.recording, "late.wav") is not None
+    assert bench.pushes.kinds.count("disconnect") == 1
