@@ -6,6 +6,7 @@ quotes.
     python benchmarks/bench_dtmf.py talkoff --cache DIR       false digits in real speech from Debian packages
     python benchmarks/bench_dtmf.py spoken --cache DIR --hours 40     the same in synthetic speech
     python benchmarks/bench_dtmf.py speed [--cache DIR]       one core, many legs
+    python benchmarks/bench_dtmf.py mitel                     the tests of Mitel's tape CM7291
 
 Units: per cent of key presses read exactly once; false digits; us of CPU per leg and 20 ms tick.
 """
@@ -24,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 import numpy.typing as npt  # noqa: E402
 
-from benchmarks import dtmf_peer, dtmf_speech, dtmf_spoken  # noqa: E402  # found by the path set above
+from benchmarks import dtmf_mitel, dtmf_peer, dtmf_speech, dtmf_spoken  # noqa: E402  # found by the path set above
 from benchmarks.dtmf_battery import battery  # noqa: E402
 from benchmarks.dtmf_judge import (  # noqa: E402
     Heard,
@@ -273,6 +274,7 @@ def main() -> None:
     spoken = commands.add_parser("spoken")
     spoken.add_argument("--cache", type=Path, required=True)
     spoken.add_argument("--hours", type=float, default=40.0)
+    commands.add_parser("mitel")
     speed = commands.add_parser("speed")
     speed.add_argument("--cache", type=Path)
     arguments = parser.parse_args()
@@ -282,6 +284,8 @@ def main() -> None:
         run_table(arguments.seed)
     elif arguments.command == "talkoff":
         run_talkoff(arguments.cache)
+    elif arguments.command == "mitel":
+        print(dtmf_mitel.markdown())
     elif arguments.command == "spoken":
         run_spoken(arguments.cache, arguments.hours)
     else:
