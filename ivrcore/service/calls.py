@@ -12,23 +12,26 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, DeferredLock, inlineCallbacks
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, inlineCallbacks
 from twisted.python.failure import Failure
 
 from ivrcore.service.api.errors import Refusal, invalid
 from ivrcore.service.api.ports import Accepted, Idempotency, Order
 from ivrcore.service.api.results import ResultCode
 from ivrcore.service.model import Call, CallEvent, ClientApp, Push
+from ivrcore.service.notify.status import pause
 from ivrcore.service.orders import Desk, Plan, plan
 from ivrcore.service.rules.quota import Frequency, Ports, Rate
 from ivrcore.service.settle import Bookkeeping, Told, settle, settle_alone
 from ivrcore.service.store import calls as stored_calls
 from ivrcore.service.store.database import Database
-from ivrcore.service.store.errors import DuplicateKey
+from ivrcore.service.store.errors import DuplicateKey, StoreClosed
 from ivrcore.service.store.idempotency import StoredAnswer
+from ivrcore.service.workers.backoff import Backoff
 from ivrcore.service.workers.errors import NoWorker
 from ivrcore.service.workers.job import Job
 from ivrcore.service.workers.listener import LostCall
+from sip.reactor import ReactorTime
 
 log = logging.getLogger("ivrcore.service.calls")
 
@@ -84,6 +87,7 @@ class Calls:
         desk: Desk,
         books: Bookkeeping,
         *,
+        clock: ReactorTime,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         observe: Callable[[Told], None] = lambda _told: None,
     ) -> None:
@@ -94,6 +98,7 @@ class Calls:
         self._rules = rules
         self._desk = desk
         self._books = books
+        self._clock = clock
         self._now = now
         self._observe = observe
         self._locks: dict[str, DeferredLock] = {}
@@ -148,7 +153,7 @@ class Calls:
         """Give a stored call to a worker, or end it. Never fails: from here on the answer is the CDR."""
         session = planned.call.session
         if planned.job is None:  # barred, and to be told as a carrier does (D14)
-            self._end(session, NOT_REACHED, 0)
+            self._end_at_last(session, NOT_REACHED, 0)
             return
         self._waiting.add(session)
         self._dispatcher.dispatch(planned.job).addBoth(self._handed_over, session)
@@ -159,12 +164,12 @@ class Calls:
         self._stopped_early.discard(session)
         if isinstance(result, Failure):
             if stopped:
-                return self._end(session, STOP_ORDERED, 0)
+                return self._end_at_last(session, STOP_ORDERED, 0)
             if isinstance(result.value, NoWorker):
                 log.warning("%s: no worker has free legs: %s", session, result.value)
-                return self._end(session, *NO_PORTS)
+                return self._end_at_last(session, *NO_PORTS)
             log.error("%s: cannot be handed over: %s", session, result.value)
-            return self._end(session, SERVICE_EXCEPTION, 0)
+            return self._end_at_last(session, SERVICE_EXCEPTION, 0)
         taken: Deferred[Any] = self._database.run(stored_calls.take, session, str(result))
         taken.addErrback(_logged, session, "the worker of the call is not noted")
         if stopped:
@@ -189,6 +194,23 @@ class Calls:
             log.warning("%s: lost: %s", session, reason)
             yield self._end(session, SERVICE_EXCEPTION, 0, what)
 
+    @inlineCallbacks
+    def _end_at_last(
+        self, session: str, state_code: int, release_point: int
+    ) -> "Generator[Deferred[Any], Any, None]":
+        """As `_end`, however often the store refuses: nobody else knows that this call is over."""
+        backoff = Backoff(0.5, 30.0)
+        while True:
+            try:
+                yield self._end(session, state_code, release_point)
+            except StoreClosed:
+                return  # the service ends; the next start finds the call with no worker
+            except Exception as error:  # a full disk or a locked database passes
+                log.error("%s: its end is not stored yet: %s", session, error)
+                yield pause(self._clock, backoff.next_s())
+            else:
+                return
+
     def _end(
         self, session: str, state_code: int, release_point: int, what: LostCall | None = None
     ) -> "Deferred[None]":
@@ -207,7 +229,11 @@ class Calls:
                 books=self._books,
                 now=self._now(),
             )
-            return stored.addCallback(self._tell_all)
+            return stored.addCallback(tell)
+
+        def tell(told: list[Told]) -> None:
+            self._tell_all(told)
+            self._rules.ports.release(session)  # also of a call that had ended already
 
         return self._in_order(session, store)
 
@@ -267,6 +293,10 @@ class Calls:
             if call.session in self._waiting:
                 self._stopped_early.add(call.session)
             yield self._dispatcher.stop_call(call.session)
+
+    def settled(self) -> "Deferred[Any]":
+        """Fires when every event that came has been stored, or refused, and told."""
+        return DeferredList([lock.run(lambda: None) for lock in self._locks.values()])
 
     @property
     def n_open(self) -> int:

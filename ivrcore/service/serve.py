@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import signal
-from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 from types import FrameType
@@ -70,7 +69,6 @@ class FrontEnd:
         self.database = Database(settings.database_url, self._reactor, threads=settings.store.threads)
         self.database.upgrade()
         self._outbox_depth: dict[PushKind, tuple[int, float]] = {}
-        self._open: Counter[Service] = Counter()
         self.metrics = Metrics(self._snapshot, version=__version__, paths=openapi.PATHS)
         self._pushes = Pushes(
             settings, reactor, self.database, own_resolver(reactor), observe=self._push_ended, utc=utc_now
@@ -91,6 +89,7 @@ class FrontEnd:
             Rules(self._ports, rate, self._frequency),
             Desk(settings.calls, (settings.data_dir / "voices").absolute()),
             self._books,
+            clock=reactor,
             observe=self._told,
         )
         self._health = HealthCheck(self.database, self._workers, self._reactor, version=__version__)
@@ -108,8 +107,8 @@ class FrontEnd:
         Errback: AlreadyRunning, WorkerError, OSError, StoreError: it cannot run.
         """
         try:
+            self._supervisor.own()  # before the calls are counted: nobody else changes them from here on
             opened = yield self.calls.rebuild()
-            self._open.update(call.service for call in opened)
             called = yield self.database.read(stored_calls.called_since, utc_now() - DAYS_30)
             self._frequency.rebuild(called)
             adopted = yield self._supervisor.start()
@@ -207,6 +206,7 @@ class FrontEnd:
         self._stop_listening()
         self._end_chores()
         self._supervisor.leave()
+        yield self.calls.settled()  # the workers will not tell again what is stored: it is to be pushed here
         yield self._pushes.close(1.0)
         yield self.database.close()
 
@@ -255,10 +255,8 @@ class FrontEnd:
     def _told(self, told: Told) -> None:
         if told.event.seq == 1:
             self.metrics.call_accepted(told.call.service)
-            self._open[told.call.service] += 1
         if told.ended:
             self.metrics.call_ended(told.call.service, told.state_code)
-            self._open[told.call.service] = max(0, self._open[told.call.service] - 1)
 
     def _push_ended(self, kind: PushKind, result: PushResult) -> None:
         self.metrics.push_ended(kind, result.latency_s, delivered=result.ok)
@@ -274,8 +272,9 @@ class FrontEnd:
 
     def _snapshot(self) -> Snapshot:
         workers = self._supervisor.workers()
+        opened = self._ports.by_service
         return Snapshot(
-            calls={(service, "open"): self._open[service] for service in Service},
+            calls={(service, "open"): opened[service] for service in Service},
             legs_free=self._supervisor.free_legs(),
             legs_total=self._supervisor.total_legs(),
             workers=sum(1 for worker in workers if worker.pid),

@@ -114,6 +114,7 @@ class Bench:
             ),
             Desk(settings or CallSettings(), self.voices),
             self.books,
+            clock=self.clock,
             now=self.now,
             observe=self.told.append,
         )

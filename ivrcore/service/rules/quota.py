@@ -4,7 +4,7 @@ Counters in memory on an injected clock. Ports are counted again from the open c
 is here never outlives the calls it counts. The refusals are the API's: 1020165, 1013001, 1013002, 1011006.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from ivrcore.service.api.errors import Refusal
 from ivrcore.service.api.results import ResultCode
-from ivrcore.service.model import Call, ClientApp
+from ivrcore.service.model import Call, ClientApp, Service
 from ivrcore.service.sections import FrequencySettings
 from sip.reactor import DelayedCall, ReactorTime
 
@@ -31,6 +31,7 @@ DAYS_30 = timedelta(days=30)
 class _Holder:
     app_key: str
     account_id: int
+    service: Service
 
 
 class Ports:
@@ -50,7 +51,7 @@ class Ports:
         limit = app.account.concurrency
         if limit is not None and self._by_account.get(app.account.id, 0) >= limit:
             return ResultCode.ACCOUNT_CALL_LIMIT
-        self._hold(session, _Holder(app.app_key, app.account.id))
+        self._hold(session, _Holder(app.app_key, app.account.id, app.service))
         return None
 
     def release(self, session: str) -> bool:
@@ -69,7 +70,7 @@ class Ports:
         self._by_account.clear()
         for call in calls:
             if call.session not in self._held:
-                self._hold(call.session, _Holder(call.app_key, call.account_id))
+                self._hold(call.session, _Holder(call.app_key, call.account_id, call.service))
 
     def used(self, app_key: str) -> int:
         """Ports an application holds."""
@@ -83,6 +84,11 @@ class Ports:
     def total(self) -> int:
         """Ports held by all."""
         return len(self._held)
+
+    @property
+    def by_service(self) -> Counter[Service]:
+        """Ports held by the calls of each service."""
+        return Counter(holder.service for holder in self._held.values())
 
     def idle_port(self, app: ClientApp) -> int:
         """How many more calls the application could have now (D28)."""

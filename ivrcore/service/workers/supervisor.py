@@ -110,6 +110,22 @@ class Supervisor:
 
     # -- start and end ----------------------------------------------------------------------------------
 
+    def own(self) -> None:
+        """Take the directory; `start` does it otherwise. `leave` gives it back.
+
+        Raises:
+            AlreadyRunning: another front end has it.
+            WorkerError: it cannot be written.
+        """
+        if self._lock is not None:
+            return
+        try:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise WorkerError(f"{self._root}: {error.strerror}") from error
+        self._lock = Lock(self.settings.run_dir / LOCK)
+        self._lock.sign()
+
     def start(self) -> "Deferred[Adopted]":
         """Adopt who lives, finish what the dead left, start who is missing; fires when all of it is done.
 
@@ -121,9 +137,7 @@ class Supervisor:
             WorkerError: it cannot be written.
         """
         try:
-            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = Lock(self.settings.run_dir / LOCK)
-            self._lock.sign()
+            self.own()
             found = sorted(path for path in self._root.iterdir() if path.is_dir())
         except OSError as error:
             return fail(WorkerError(f"{self._root}: {error.strerror}"))

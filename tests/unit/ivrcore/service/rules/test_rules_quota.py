@@ -155,6 +155,18 @@ def test_rebuild_counts_beyond_a_lowered_quota() -> None:
     assert ports.take(app, "s3") is None
 
 
+def test_ports_are_told_by_service_however_they_were_counted() -> None:
+    app = make_app()
+    ports = Ports()
+    ports.rebuild([make_call("s1", app)])
+    ports.take(app, "s1")
+    ports.take(app, "s2")
+    assert ports.by_service == {Service.CALLBACK: 2}
+    ports.release("s1")
+    ports.release("s2")
+    assert ports.by_service[Service.CALLBACK] == 0
+
+
 def test_rebuild_counts_a_session_once() -> None:
     app, ports = make_app(), Ports()
     ports.rebuild([make_call("s1", app), make_call("s1", app)])

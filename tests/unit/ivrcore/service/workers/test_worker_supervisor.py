@@ -102,8 +102,11 @@ def test_workers_are_started_and_their_legs_counted(house: House) -> None:
 def test_second_front_end_is_refused(house: House) -> None:
     house.start()
     errors: list[Failure] = []
-    house.front_end().start().addErrback(errors.append)
+    second = house.front_end()
+    second.start().addErrback(errors.append)
     assert isinstance(errors[0].value, AlreadyRunning)
+    with pytest.raises(AlreadyRunning):  # before it counts the calls that the first one has
+        second.own()
 
 
 def test_call_goes_through_from_job_to_record(house: House) -> None:
