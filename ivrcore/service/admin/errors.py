@@ -3,8 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from twisted.python.failure import Failure
-
 from ivrcore.service.api.errors import Refusal
 from ivrcore.service.content.template import TemplateError
 from ivrcore.service.content.voices import VoiceFileError
@@ -56,9 +54,8 @@ class AdminError(Exception):
         return json.dumps({"error": error}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def admin_error(failure: Failure) -> AdminError:
+def admin_error(error: BaseException) -> AdminError:
     """What a client is told of whatever was raised."""
-    error = failure.value
     match error:
         case AdminError():
             return error

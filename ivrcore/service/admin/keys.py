@@ -39,10 +39,6 @@ def hashed(key: str) -> str:
     return f"{_METHOD}${salt.hex()}${_digest(salt, key)}"
 
 
-NOBODY = hashed(new_key("nobody"))
-"""A hash to compare with where there is no such operator: an unknown name takes as long as a wrong key."""
-
-
 def fits(key: str, key_hash: str) -> bool:
     """Whether a key is the one that was hashed; takes the same time wherever they differ."""
     method, _, rest = key_hash.partition("$")
@@ -56,3 +52,7 @@ def fits(key: str, key_hash: str) -> bool:
 
 def _digest(salt: bytes, key: str) -> str:
     return hmac.new(salt, key.encode(errors="replace"), hashlib.sha256).hexdigest()
+
+
+NOBODY = hashed(new_key("nobody"))
+"""A hash to compare with where there is no such operator: an unknown name takes as long as a wrong key."""

@@ -22,6 +22,8 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from ivrcore.service.admin.app import Admin
+from ivrcore.service.admin.ports import AdminPorts
 from ivrcore.service.api import openapi
 from ivrcore.service.api.answers import Answer, Answering, Observer, Work
 from ivrcore.service.api.auth import Asker, Authenticator
@@ -66,7 +68,13 @@ class Api:
     routes = Klein()
 
     def __init__(
-        self, ports: Ports, settings: ApiSettings, reactor: ReactorTime, observe: Observer | None = None
+        self,
+        ports: Ports,
+        settings: ApiSettings,
+        reactor: ReactorTime,
+        observe: Observer | None = None,
+        *,
+        with_admin: bool = False,
     ) -> None:
         self._ports = ports
         self._settings = settings
@@ -79,7 +87,7 @@ class Api:
         self._reading = Reading(settings.lenient, settings.tts_content, settings.sip_uris)
         key = settings.record_key.encode() or secrets.token_bytes(32)
         self._addresses = RecordAddress(key, settings.record_url_life_s)
-        self._document = json_bytes(openapi.document(settings))
+        self._document = json_bytes(openapi.document(settings, with_admin=with_admin))
 
     # Orders. Each has its path for test applications, too.
 
@@ -303,12 +311,17 @@ def make_site(
     reactor: ReactorTime,
     beside: Mapping[str, Resource] | None = None,
     observe: Observer | None = None,
+    admin: AdminPorts | None = None,
 ) -> ApiSite:
     """The API as a site to listen with.
 
     Args:
         beside: resources by their first path segment, without the slash: metrics, health.
         observe: told of every answer of the API's own paths.
+        admin: of the admin API; None: it is not served.
     """
-    api = Api(ports, settings, reactor, observe)
-    return ApiSite(Root(api.routes.resource(), beside or {}), settings, reactor)
+    api = Api(ports, settings, reactor, observe, with_admin=admin is not None)
+    others = dict(beside or {})
+    if admin is not None:
+        others["admin"] = Admin(admin, settings, reactor).resource()
+    return ApiSite(Root(api.routes.resource(), others), settings, reactor)

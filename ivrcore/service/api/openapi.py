@@ -7,6 +7,7 @@ from typing import TypeAlias
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from ivrcore.service.admin import openapi as admin
 from ivrcore.service.api import recordings
 from ivrcore.service.api.models import (
     AcceptedBody,
@@ -53,8 +54,8 @@ _STATUSES = {
 }
 
 
-def document(settings: ApiSettings) -> Json:
-    """The document, as /openapi.json gives it."""
+def document(settings: ApiSettings, *, with_admin: bool = False) -> Json:
+    """The document, as /openapi.json gives it; the admin API is in it where it is served."""
     models: list[type[BaseModel]] = [
         CallbackOrder, NotificationOrder, VerificationOrder, StopOrder, AcceptedBody, ResultBody, TokenBody,
     ]  # fmt: skip
@@ -67,7 +68,7 @@ def document(settings: ApiSettings) -> Json:
     _either_content(schemas["PlayContentInfo"])
     if not settings.old_logins:
         del schemas["TokenBody"]
-    return {
+    told: Json = {
         "openapi": "3.1.0",
         "info": {
             "title": "Voice calls",
@@ -89,6 +90,13 @@ def document(settings: ApiSettings) -> Json:
             },
         },
     }
+    if with_admin:
+        components = told["components"]
+        assert isinstance(components, dict)
+        schemas |= admin.schemas()
+        components["securitySchemes"] |= admin.SECURITY
+        told["paths"] = _paths(settings) | admin.paths()
+    return told
 
 
 def _codes() -> str:

@@ -12,7 +12,7 @@ from twisted.web.server import Request
 
 from ivrcore.service.api.errors import Refusal, invalid
 from ivrcore.service.api.results import ResultCode
-from ivrcore.service.api.server import JSON, refusal_body
+from ivrcore.service.api.server import JSON, refusal_body_for
 
 _LABEL = r"[A-Za-z0-9_-]{1,63}"
 _HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]{{2,45}}\])(?::[0-9]{{1,5}})?", re.ASCII)
@@ -45,7 +45,7 @@ class Root(Resource):
             return _rendered(self._routes, request)
         request.setResponseCode(refusal.http_status)
         request.responseHeaders.setRawHeaders("content-type", [JSON])
-        return refusal_body(refusal)
+        return refusal_body_for(request.path, refusal)
 
 
 def _rendered(resource: Resource, request: Request) -> bytes | int:

@@ -9,6 +9,7 @@ client that sends a byte now and then stay for ever. This one does not.
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from io import BytesIO
@@ -21,6 +22,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from ivrcore.service.admin.errors import AdminError
 from ivrcore.service.api.errors import Refusal, invalid
 from ivrcore.service.api.results import ResultCode
 from ivrcore.service.api.settings import ApiSettings
@@ -38,6 +40,23 @@ with it the answer that is on its way."""
 def json_bytes(members: Mapping[str, object]) -> bytes:
     """An answer's body."""
     return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+_UPLOAD = re.compile(rb"/admin/v1/accounts/[^/?]+/voices/[^/?]+(?:\?.*)?")
+_ADMIN = re.compile(rb"/admin(?:[/?].*)?")
+
+
+def is_upload(method: bytes, path: bytes) -> bool:
+    """Whether a request may bring a voice file, and so be longer and slower than others."""
+    return method == b"PUT" and _UPLOAD.fullmatch(path) is not None
+
+
+def refusal_body_for(path: bytes, refusal: Refusal) -> bytes:
+    """As `refusal_body`, in the form of the API that the path belongs to."""
+    if _ADMIN.fullmatch(path):
+        error = AdminError(refusal.http_status, refusal.detail or refusal.description)
+        return error.body()
+    return refusal_body(refusal)
 
 
 def refusal_body(refusal: Refusal) -> bytes:
@@ -58,8 +77,8 @@ class ApiRequest(Request):
         """One piece of the body, unless it makes the body too long."""
         channel = cast(LimitedChannel, self.channel)
         assert self.content is not None  # since gotLength
-        if self.content.tell() + len(data) > channel.settings.max_body_bytes:
-            channel.refuse(too_large(channel.settings))
+        if self.content.tell() + len(data) > channel.most_bytes:
+            channel.refuse(too_large(channel.most_bytes))
         else:
             super().handleContentChunk(data)
 
@@ -78,7 +97,7 @@ class ApiRequest(Request):
     def processingFailed(self, reason: Failure) -> Failure:  # noqa: N802
         """An exception that nobody caught: a log line for us, a result code for the client."""
         _log.error("a request failed outside its handler", exc_info=reason.value)
-        body = refusal_body(Refusal(ResultCode.SYSTEM_ERROR))
+        body = refusal_body_for(self.path, Refusal(ResultCode.SYSTEM_ERROR))
         self.setResponseCode(500)
         self.responseHeaders.setRawHeaders("content-type", [JSON])
         self.responseHeaders.setRawHeaders("content-length", [str(len(body))])
@@ -87,9 +106,9 @@ class ApiRequest(Request):
         return reason
 
 
-def too_large(settings: ApiSettings) -> Refusal:
+def too_large(most_bytes: int) -> Refusal:
     """The answer to a body over the limit."""
-    return invalid(f"body is over {settings.max_body_bytes} bytes", 413)
+    return invalid(f"body is over {most_bytes} bytes", 413)
 
 
 class LimitedChannel(HTTPChannel):
@@ -107,6 +126,10 @@ class LimitedChannel(HTTPChannel):
     _patience: DelayedCall | None = None
     """With a client that does not take its answer, or does not close."""
     _refused = False
+    most_bytes = ApiSettings.max_body_bytes
+    """Of the body that is being read."""
+    _command = b""
+    _path = b""  # type: ignore[assignment]  # typed as what it was in an older Twisted
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         """Some bytes of a request, or what follows a refused one."""
@@ -132,9 +155,14 @@ class LimitedChannel(HTTPChannel):
 
     def allHeadersReceived(self) -> None:  # noqa: N802
         """Refuse a body that announces itself as too long before it is sent, or asked for (Expect)."""
-        if self.length is not None and self.length > self.settings.max_body_bytes:
-            self.refuse(too_large(self.settings))
+        upload = is_upload(self._command, self._path)
+        self.most_bytes = self.settings.max_upload_bytes if upload else self.settings.max_body_bytes
+        if self.length is not None and self.length > self.most_bytes:
+            self.refuse(too_large(self.most_bytes))
             return
+        if upload:
+            self._stop_deadline()
+            self._deadline = self.callLater(self.settings.upload_timeout_s, self._too_slow)
         super().allHeadersReceived()
 
     def allContentReceived(self) -> None:  # noqa: N802
@@ -191,7 +219,7 @@ class LimitedChannel(HTTPChannel):
         self._refused = True
         self._stop_deadline()
         self.setTimeout(None)
-        body = refusal_body(refusal)
+        body = refusal_body_for(self._path, refusal)
         status = HTTPStatus(refusal.http_status)
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {JSON}\r\n"

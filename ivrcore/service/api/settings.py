@@ -35,6 +35,7 @@ class ApiSettings:
         record_url_life_s: D12, of the Location.
         record_key: signs the Location; "" for one that lasts until the service ends.
         max_body_bytes, max_headers, max_header_bytes: beyond them 413 or 400.
+        max_upload_bytes, upload_timeout_s: the same for voice files uploaded to the admin API.
         request_timeout_s: for the whole of a request, from its first byte to its last.
         idle_timeout_s: of a connection that carries no request.
         keep_alive: False, the connection is closed after each answer: the documented clients wait for that.
@@ -58,9 +59,12 @@ class ApiSettings:
     record_url_life_s: int = 1800
     record_key: str = field(default="", repr=False)
     max_body_bytes: int = 65_536
+    max_upload_bytes: int = 4 * 1024 * 1024
+    """A file of 2 MB in Base64 fits, and one that is a little too long is refused by its property."""
     max_headers: int = 64
     max_header_bytes: int = 16_384
     request_timeout_s: float = 10.0
+    upload_timeout_s: float = 60.0
     idle_timeout_s: float = 30.0
     keep_alive: bool = False
     idempotency_wait_s: float = 10.0

@@ -22,6 +22,7 @@ from twisted.internet.threads import blockingCallFromThread
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
+from ivrcore.service.admin.ports import AdminPorts
 from ivrcore.service.api.app import make_site
 from ivrcore.service.api.auth import aksk_digest
 from ivrcore.service.api.errors import Refusal
@@ -239,10 +240,15 @@ class ServedApi:
     """
 
     def __init__(
-        self, world: World | None = None, settings: ApiSettings | None = None, tls: object | None = None
+        self,
+        world: World | None = None,
+        settings: ApiSettings | None = None,
+        tls: object | None = None,
+        admin: AdminPorts | None = None,
     ) -> None:
         """`tls`: Twisted's certificate options, to serve HTTPS; `request` and the like speak HTTP only."""
         self._tls = tls
+        self._admin = admin
         self.world = world or World()
         self.reactor: Any = SelectReactor()
         self._settings = settings or ApiSettings()
@@ -286,6 +292,7 @@ class ServedApi:
             self._settings,
             self.reactor,
             observe=lambda path, code, _seconds: self.answers.append((path, code)),
+            admin=self._admin,
         )
 
     def connections(self) -> int:
