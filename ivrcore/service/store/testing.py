@@ -1,8 +1,10 @@
 """A database for unit tests of other parts: SQLite in a file, carried out at once in the caller's thread."""
 
+import tempfile
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from threading import Event
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
@@ -22,6 +24,19 @@ class AtOnce:
         callable(*args, **kwargs)
 
 
+@cache
+def _migrated() -> bytes:
+    """An empty database of this version's schema."""
+    with tempfile.TemporaryDirectory(prefix="ivrcore-store-") as directory:
+        file = Path(directory) / "store.db"
+        database = Database(f"sqlite:///{file}", AtOnce(), threads=1)
+        database.upgrade()
+        closed = Event()
+        database.close().addBoth(lambda _: closed.set())
+        closed.wait()
+        return file.read_bytes()
+
+
 class ImmediateDatabase(Database):
     """As Database, but every Deferred has fired when it is returned: no thread, no reactor to turn.
 
@@ -30,8 +45,10 @@ class ImmediateDatabase(Database):
     """
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(f"sqlite:///{directory / 'store.db'}", AtOnce(), threads=1, busy_timeout_s=0.1)
-        self.upgrade()
+        file = directory / "store.db"
+        # Migrations take longer than most tests: they are run once a process, and their file is copied.
+        file.write_bytes(_migrated())
+        super().__init__(f"sqlite:///{file}", AtOnce(), threads=1, busy_timeout_s=0.1)
 
     def run(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
