@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import numpy as np
+from sqlalchemy import Connection
 
 from ivrcore.service.content.files import keep
 from ivrcore.service.model import (
@@ -39,6 +40,9 @@ ROOT = Path(__file__).parents[3]
 DISPLAY_A, DISPLAY_B, BIND = "+8675528000001", "+8675528000002", "+8675528009999"
 START_S = 40.0
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Keys:
@@ -59,13 +63,15 @@ class House:
         workers: int = 1,
         more: str = "",
         notify: str = "",
+        work: str = "",
         concurrency: int = 10,
     ) -> None:
         """Write the settings and fill the store.
 
         Args:
             trunks: host:port by number prefix; "" for what has none.
-            more: further sections of the settings file. notify: further lines of its section.
+            more: further sections of the settings file. notify, work: further lines of its sections on
+                notifications and on workers.
         """
         self.data = directory / "data"
         self.config = directory / "ivrcore.toml"
@@ -75,7 +81,7 @@ class House:
         self.config.write_text(
             'data_dir = "data"\n'
             "[http]\nport = 0\nshutdown_s = 5.0\n"
-            f"[workers]\ncount = {workers}\nbackoff_min_s = 0.1\norphan_s = 60.0\n"
+            f"[workers]\ncount = {workers}\nbackoff_min_s = 0.1\norphan_s = 60.0\n{work}\n"
             f"[notify]\nallow_private = true\nmerge_wait_s = 0.2\n{notify}\n"
             f"{more}\n{''.join(map(_trunk, range(len(trunks)), trunks, trunks.values()))}",
             encoding="utf-8",
@@ -153,6 +159,11 @@ class House:
 
     def start(self) -> None:
         """Start the service and wait until it answers."""
+        self.launch()
+        self.wait_until_up()
+
+    def launch(self) -> None:
+        """Start the service."""
         self._address_file.unlink(missing_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -161,6 +172,14 @@ class House:
                 stdout=log,
                 stderr=log,
             )
+
+    def wait_until_up(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            AssertionError: it ended, or does not come up.
+        """
+        assert self._process is not None
         end_s = time.monotonic() + START_S
         while not self._address_file.exists():
             if self._process.poll() is not None or time.monotonic() > end_s:
@@ -193,8 +212,13 @@ class House:
         """End it by a signal; its exit status, None when it did not run."""
         if self._process is None:
             return None
+        self._process.send_signal(number)
+        return self.wait(deadline_s)
+
+    def wait(self, deadline_s: float = 30.0) -> int:
+        """See it end; its exit status."""
+        assert self._process is not None
         process, self._process = self._process, None
-        process.send_signal(number)
         try:
             return process.wait(deadline_s)
         except subprocess.TimeoutExpired:
@@ -222,15 +246,18 @@ class House:
 
     # -- what is in the store -----------------------------------------------------------------------------
 
+    def ask(self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask the store, as another process would."""
+        with offline_store(self.settings) as store:
+            return store.run_now(question, *args, **kwargs)
+
     def cdr(self, session: str) -> Any:
         """The CDR row of a session."""
-        with offline_store(self.settings) as store:
-            return store.run_now(cdrs.cdr, session)
+        return self.ask(cdrs.cdr, session)
 
     def open_sessions(self) -> set[str]:
         """The calls that have not ended."""
-        with offline_store(self.settings) as store:
-            return {call.session for call in store.run_now(calls.open_calls)}
+        return {call.session for call in self.ask(calls.open_calls)}
 
 
 def _trunk(n: int, prefix: str, host: str) -> str:
