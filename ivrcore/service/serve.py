@@ -41,7 +41,7 @@ from ivrcore.service.settle import Told
 from ivrcore.service.store import calls as stored_calls
 from ivrcore.service.store import outbox
 from ivrcore.service.store.database import Database
-from ivrcore.service.wiring import api_ports, books, supervisor_settings, utc_now
+from ivrcore.service.wiring import admin_ports, api_ports, books, supervisor_settings, utc_now
 from ivrcore.service.workers.supervisor import Supervisor
 
 log = logging.getLogger("ivrcore.service")
@@ -140,7 +140,12 @@ class FrontEnd:
             beside["metrics"] = MetricsPage(self.metrics, self._settings.ops.metrics_from)
         ports = api_ports(self.calls, self.database, self._settings)
         site = make_site(
-            ports, self._settings.api_settings(), self._reactor, beside, self.metrics.request_answered
+            ports,
+            self._settings.api_settings(),
+            self._reactor,
+            beside,
+            self.metrics.request_answered,
+            admin_ports(self.database, self._settings, self._reactor),
         )
         addresses: dict[str, str] = {}
         if http.plain:

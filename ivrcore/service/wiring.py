@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
 
+from ivrcore.service.admin.ports import AdminPorts, Places
 from ivrcore.service.api.ports import CallService, KnownAnswer, LoginTokens, Ports
 from ivrcore.service.model import ClientApp, Recording
 from ivrcore.service.sections import NotifyMode
@@ -92,6 +95,17 @@ class TokenStore:
 
     def _as_login(self, token: Token) -> LoginTokens:
         return LoginTokens(token.access_token, token.refresh_token, int(self._lifetime.total_seconds()))
+
+
+def admin_ports(
+    database: Database, settings: ServiceSettings, reactor: Any, now: Callable[[], datetime] = utc_now
+) -> AdminPorts:
+    """What the admin API is given; `reactor`: Twisted's own, for its threads."""
+
+    def in_thread(work: Callable[[], Any]) -> "Deferred[Any]":
+        return deferToThreadPool(reactor, reactor.getThreadPool(), work)
+
+    return AdminPorts(database, Places.below(settings.data_dir), in_thread, now)
 
 
 def api_ports(
