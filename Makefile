@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup demo test check unit e2e slow clean
+.PHONY: help setup engine demo test check unit e2e e2e-engine slow clean
 
 help:
 	@echo "make demo    a callback and a notification with softphones, judged by what each party heard"
@@ -10,6 +10,8 @@ help:
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make unit    unit and property tests only"
 	@echo "make e2e     end-to-end tests only"
+	@echo "make engine  build pjsua2 for hundreds of calls a process (docs/engine.md); IVRCORE_ENGINE=own takes it"
+	@echo "make e2e-engine  a short selection of the end-to-end tests on that engine"
 	@echo "make slow    what takes longer than a coffee: DTMF batteries, talk-off on recorded speech"
 	@echo "make clean   remove what the above made"
 
@@ -33,6 +35,16 @@ e2e: setup
 	$(PYTEST) tests/e2e/loopback -q
 	$(PYTEST) tests/e2e/callback tests/e2e/one_leg tests/e2e/test_demo.py -q
 	$(PYTEST) tests/e2e/asterisk tests/e2e/foreign -q
+
+# Kept outside the tree by its content: there is something to do only once. SOURCE= and SHA256= name a tarball.
+engine: setup
+	@$(PY) -m scripts.engine $(if $(SOURCE),--source '$(SOURCE)') $(if $(SHA256),--sha256 '$(SHA256)') \
+		$(if $(REFRESH),--refresh)
+
+# What depends on the build of pjsua2: start, limits, media, keys, kills; the rest is the same code on both.
+e2e-engine: engine
+	IVRCORE_ENGINE=own $(PYTEST) tests/e2e/loopback/test_endpoint_start.py tests/e2e/loopback/test_bridge_audio.py \
+		tests/e2e/loopback/test_leg_media.py -q
 
 # Hours of speech and whole batteries: for those who change the detector.
 slow: setup

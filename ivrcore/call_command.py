@@ -81,11 +81,7 @@ def run_session(options: SessionOptions, begin: Begin) -> int:
         box.append(application)
         for session, recording in application.recovered:
             console.print(f"finished the recording of an interrupted call, {session}: {_outcome(recording)}")
-        limits = application.limits
-        printer = TimelinePrinter(
-            console,
-            f"SIP on {application.address}, pjsua2 {limits.version}, {limits.calls} legs at once at the most",
-        )
+        printer = TimelinePrinter(console, f"SIP on {application.address}, {application.limits}")
         try:
             calling = begin(application, printer)
         except Exception as error:

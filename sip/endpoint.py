@@ -52,11 +52,32 @@ class EndpointSettings:
 
 @dataclass(frozen=True)
 class EngineLimits:
-    """What the engine was compiled for; reported at start, checked before a configuration is accepted."""
+    """What the engine was compiled for; reported at start, checked before a configuration is accepted.
+
+    Attributes:
+        version: pjproject's release.
+        build: which of the builds it is, for a person.
+        tls: the library that encrypts, with its version; "" when it does not tell.
+        players, recorders, io_handles: what pjproject has unless it is told otherwise; a call takes two I/O
+            handles (RTP and RTCP).
+    """
 
     version: str
     calls: int
     conference_ports: int
+    players: int = 32
+    recorders: int = 32
+    io_handles: int = 64
+    build: str = "stock wheel"
+    tls: str = ""
+
+    def __str__(self) -> str:
+        tls = f", {self.tls}" if self.tls else ""
+        return (
+            f"pjsua2 {self.version} ({self.build}{tls}), {self.calls} legs at once at the most, "
+            f"{self.players} players, {self.recorders} recorders, {self.conference_ports} conference ports, "
+            f"{self.io_handles} I/O handles"
+        )
 
 
 @dataclass(frozen=True)

@@ -5,3 +5,7 @@ come synchronously inside an API call on the owner's thread. So a callback copie
 frozen event, hands it to the reactor, and returns; it acts only where one tick matters and the act
 cannot fail in an interesting way (see call.py).
 """
+
+from sip.engine_choice import prefer_chosen_engine
+
+prefer_chosen_engine()  # before any module below imports pjsua2

@@ -1,20 +1,27 @@
 """What the pjsua2 build on this machine can do."""
 
 import ctypes
+import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pjsua2 as pj
 
 from sip.endpoint import EngineLimits
+from sip.engine_choice import BUILD_FILE
 from sip.errors import SipError
+
+OWN_BUILD = "own build"
 
 
 def read_limits(endpoint: pj.Endpoint) -> EngineLimits:
     """The compiled limits of the loaded build; call after libInit.
 
     `uaConfig.maxCalls` is clipped in silence, so the numbers are asked of the library itself, whose
-    symbols the extension module exports.
+    symbols the extension module exports. What the library does not tell, a build of ours has in a file
+    beside it (scripts/engine); the stock wheel has pjproject's defaults.
 
     Raises:
         SipError: the build does not export them.
@@ -25,7 +32,19 @@ def read_limits(endpoint: pj.Endpoint) -> EngineLimits:
         ports = int(library.pjsua_conf_get_max_ports())
     except AttributeError as error:
         raise SipError(f"this pjsua2 build does not tell its limits: {error}") from error
-    return EngineLimits(version=endpoint.libVersion().full, calls=calls, conference_ports=ports)
+    told = EngineLimits(
+        version=endpoint.libVersion().full, calls=calls, conference_ports=ports, tls=_tls_library(library)
+    )
+    own = _own_build()
+    if own is None:
+        return told
+    return replace(
+        told,
+        players=own["players"],
+        recorders=own["recorders"],
+        io_handles=own["io_handles"],
+        build=OWN_BUILD,
+    )
 
 
 def silence_log() -> None:
@@ -45,3 +64,23 @@ def _extension() -> Path:
     if not found:
         raise SipError(f"no native pjsua2 beside {pj.__file__}")
     return found[0]
+
+
+def _own_build() -> dict[str, Any] | None:
+    """What `make engine` wrote about its build, None for any other."""
+    try:
+        facts: dict[str, Any] = json.loads((Path(pj.__file__).parent / BUILD_FILE).read_text())
+    except OSError:
+        return None
+    return facts
+
+
+def _tls_library(library: ctypes.CDLL) -> str:
+    """Such as `OpenSSL 3.0.15`; "" when the build does not lead to it."""
+    try:
+        tell = library.OpenSSL_version
+    except AttributeError:
+        return ""
+    tell.restype = ctypes.c_char_p
+    text: bytes = tell(0)
+    return " ".join(text.decode(errors="replace").split()[:2])

@@ -74,6 +74,7 @@ def run_worker(directory: Path, settings: WorkerSettings | None = None) -> int:
         endpoint=endpoint,
         clock_scale=settings.clock_scale,
         ringback_country=settings.ringback_country,
+        speech=settings.speech,
         recordings_dir=settings.recordings_dir,
         captures_dir=directory / CAPTURES,
         cache_dir=settings.cache_dir,
@@ -110,7 +111,7 @@ def run_worker(directory: Path, settings: WorkerSettings | None = None) -> int:
         Path(SOCKET).unlink(missing_ok=True)
         factory = Factory.forProtocol(lambda: FrontEnd(worker))
         cast(_Listening, reactor).listenUNIX(SOCKET, factory, mode=0o600)
-        log.info("SIP on %s, %d legs", application.address, application.limits.calls)
+        log.info("SIP on %s, %s", application.address, application.limits)
         return over
 
     try:
