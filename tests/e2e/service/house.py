@@ -39,6 +39,7 @@ from tests.e2e.service.customer import Customer, Receiver
 ROOT = Path(__file__).parents[3]
 DISPLAY_A, DISPLAY_B, BIND = "+8675528000001", "+8675528000002", "+8675528009999"
 START_S = 40.0
+STOP_S = 45.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -202,20 +203,25 @@ class House:
         return self._process.pid
 
     def kill(self) -> None:
-        """SIGKILL the front end alone."""
+        """SIGKILL the front end alone.
+
+        Raises:
+            AssertionError: it had ended by itself.
+        """
         assert self._process is not None
+        assert self._process.poll() is None, f"it ended by itself: {self.log()[-2000:]}"
         self._process.kill()
         self._process.wait()
         self._process = None
 
-    def stop(self, number: int = signal.SIGTERM, deadline_s: float = 30.0) -> int | None:
+    def stop(self, number: int = signal.SIGTERM, deadline_s: float = STOP_S) -> int | None:
         """End it by a signal; its exit status, None when it did not run."""
         if self._process is None:
             return None
         self._process.send_signal(number)
         return self.wait(deadline_s)
 
-    def wait(self, deadline_s: float = 30.0) -> int:
+    def wait(self, deadline_s: float = STOP_S) -> int:
         """See it end; its exit status."""
         assert self._process is not None
         process, self._process = self._process, None

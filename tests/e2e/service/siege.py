@@ -33,7 +33,7 @@ from ivrcore.service.store.schema import outbox as outbox_rows
 from ivrcore.service.store.schema import recordings as recording_rows
 from media.wav import read_info, violations
 from tests.e2e.service.customer import Answer, Json, Pushed, Receiver
-from tests.e2e.service.house import DISPLAY_A, DISPLAY_B, House
+from tests.e2e.service.house import DISPLAY_A, DISPLAY_B, START_S, House
 
 A, B = "+8613800138001", "+8613800138002"
 SEQUENCE = "X-Ivrcore-Sequence"
@@ -129,9 +129,12 @@ class Siege:
     random: random.Random
     kills: list[Kill] = field(default_factory=list)
 
-    def rage(self, n_kills: int) -> None:
+    def rage(self, n_kills: int, load: Load) -> None:
         """So many kills; the service is up at the end."""
         while len(self.kills) < n_kills:
+            if self.random.random() < 0.8:
+                # As a rule there is something to lose; what is killed else may be starting or recovering.
+                _wait_for_another(load)
             time.sleep(self.random.uniform(0.0, 1.5))
             chance = self.random.random()
             if chance < 0.55:
@@ -158,9 +161,6 @@ class Siege:
         self.house.kill()
         time.sleep(self.random.choice((0.0, self.random.uniform(0.0, 1.5))))
         self.house.launch()
-        if self.random.random() < 0.4:
-            return  # what is killed next may be starting, adopting, or recovering
-        self.house.wait_until_up()
 
     def _kill_both(self) -> None:
         first, second = self.random.sample((self._kill_worker, self._kill_front_end), 2)
@@ -176,6 +176,13 @@ class Siege:
         own = [kill.at for kill in self.kills if kill.worker and kill.worker == worker]
         later = [kill.at for kill in self.kills if kill.worker and kill.at >= talk_from]
         return min(own or later, default=None)
+
+
+def _wait_for_another(load: Load) -> None:
+    n_accepted, end_s = len(load.accepted), time.monotonic() + START_S
+    while len(load.accepted) == n_accepted:
+        assert time.monotonic() < end_s, f"nothing is accepted: {load.answers}"
+        time.sleep(0.02)
 
 
 def _worker_of(pid: int) -> str:
