@@ -8,7 +8,6 @@ and SIP INFO, which carry digits beside the audio.
 from math import gcd
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from media.dtmf.bank import DtmfBank, DtmfEvent
 from media.dtmf.decide import Limits
@@ -54,6 +53,8 @@ def detect(
     if sample_rate < SAMPLE_RATE_HZ:
         raise MediaFormatError(f"sample rate must be at least {SAMPLE_RATE_HZ} Hz, got {sample_rate}")
     if sample_rate != SAMPLE_RATE_HZ:
+        from scipy.signal import resample_poly  # takes half a second to load, and legs are at 8000 Hz
+
         divisor = gcd(sample_rate, SAMPLE_RATE_HZ)
         resampled = resample_poly(
             samples.astype(np.float64), SAMPLE_RATE_HZ // divisor, sample_rate // divisor

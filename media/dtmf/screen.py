@@ -80,7 +80,16 @@ _STEADY: Final[Floats] = _columns(
 )
 """Offset, mains hum, and dial tones (ITU-T E.180: 350, 440 and 400 to 450 Hz) a little off."""
 
-_ALL_LOW: Final[Floats] = _columns(np.arange(0.0, 565.0, SAMPLE_RATE_HZ / RING))
+
+def _low_band() -> Floats:
+    """Orthonormal columns that span all under 565 Hz: whole periods in a ring are orthogonal already."""
+    phase = 2 * np.pi / RING * np.arange(1, round(565.0 * RING / SAMPLE_RATE_HZ)) * np.arange(RING)[:, None]
+    lines = np.concatenate([np.cos(phase), np.sin(phase)], axis=1) * np.sqrt(2.0)
+    basis = np.concatenate([np.ones((RING, 1)), lines], axis=1) / np.sqrt(RING)
+    return np.ascontiguousarray(basis, dtype=np.float32)
+
+
+_ALL_LOW: Final[Floats] = _low_band()
 
 
 @dataclass(frozen=True)
