@@ -34,6 +34,7 @@ unit: setup
 e2e: setup
 	$(PYTEST) tests/e2e/loopback -q
 	$(PYTEST) tests/e2e/callback tests/e2e/one_leg tests/e2e/test_demo.py -q
+	$(PYTEST) tests/e2e/service -q
 	$(PYTEST) tests/e2e/asterisk tests/e2e/foreign -q
 
 # Kept outside the tree by its content: there is something to do only once. SOURCE= and SHA256= name a tarball.
