@@ -34,7 +34,7 @@ from ivrcore.runner import CallRunner
 from ivrcore.sounds import PromptFiles, ToneFiles
 from ivrcore.tasks import CallbackTask, NotificationTask, Task, VerificationTask
 from media.errors import MediaError
-from media.speech.espeak import EspeakEngine
+from media.speech.choice import SpeechSettings, speech_engine
 from sip.endpoint import EndpointSettings, EngineLimits
 from sip.pjsua.endpoint import PjsuaEndpoint
 from sip.routes import Routes
@@ -60,6 +60,7 @@ class Settings:
         data_dir: captures, recordings and rendered prompts live below it.
         clock_scale: see ivrcore.clock.
         ringback_country: whose ringback A hears (media.tone).
+        speech: who speaks texts and built-in prompts.
         routes: trunks by the called number; None sends everything through `trunk`.
         recordings_dir, captures_dir, cache_dir: None for places below `data_dir`.
         recover: finish what killed processes left in `captures`; or somebody else does.
@@ -71,6 +72,7 @@ class Settings:
     trunk: Trunk = field(default_factory=Trunk)
     clock_scale: float = 1.0
     ringback_country: str = "CN"
+    speech: SpeechSettings = field(default_factory=SpeechSettings)
     recordings_dir: Path | None = None
     captures_dir: Path | None = None
     cache_dir: Path | None = None
@@ -120,7 +122,7 @@ class Application:
         self._room: CaptureRoom | None = None
         self._clock = FlowClock(reactor, settings.clock_scale)
         self._counter = itertools.count(1)
-        self._engine = EspeakEngine()
+        self._engine = speech_engine(settings.speech)
         self._runners: dict[str, CallRunner] = {}
         self._preparing: dict[str, bool] = {}
         """Sessions that are being prepared, and whether they were stopped meanwhile."""

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ from ivrcore.program import AppReactor, run
 from ivrcore.request import RequestError
 from ivrcore.terminal import lasting, put
 from ivrcore.timeline import describe, explain_failure
+from media.speech.choice import SpeechSettings
 from sip.endpoint import EndpointSettings
 from sip.trunk import Trunk
 
@@ -38,6 +39,7 @@ class SessionOptions:
     clock_scale: float
     trace: Path | None
     as_json: bool
+    speech: SpeechSettings = field(default_factory=SpeechSettings)
 
 
 Begin: TypeAlias = "Callable[[Application, Callable[[Entry], None]], Deferred[CallRecord]]"
@@ -71,6 +73,7 @@ def run_session(options: SessionOptions, begin: Begin) -> int:
             codecs=options.codecs,
         ),
         clock_scale=options.clock_scale,
+        speech=options.speech,
     )
     # Plain lines for scripts to read: numbers and paths may look like markup, and no line is folded.
     console = Console(file=lasting(sys.stderr), highlight=False, markup=False, emoji=False, soft_wrap=True)

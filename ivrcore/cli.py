@@ -36,7 +36,7 @@ BUILTIN = "builtin"
 
 
 class SpokenLanguage(Enum):
-    """The languages of a code, as the command line names them."""
+    """The languages that are spoken, as the command line names them."""
 
     CHINESE = "zh"
     ENGLISH = "en"
@@ -157,6 +157,7 @@ def notify(
             metavar="KEYS", help="Play the element before again when these keys are pressed, or 'any'."
         ),
     ] = None,
+    speech_command: options.SpeechCommand = "",
     display: options.Display = options.NOBODY,
     trunk: options.Trunk = "",
     proxy: options.Proxy = "",
@@ -176,6 +177,7 @@ def notify(
     --collect and --replay-on belong to the element before them. What A pressed is in the record of --json.
     """
     from ivrcore.call_command import SessionOptions, run_session
+    from ivrcore.say_command import settings_of
 
     try:
         elements = elements_of(ctx)
@@ -195,6 +197,7 @@ def notify(
             clock_scale=clock_scale,
             trace=trace,
             as_json=as_json,
+            speech=settings_of(speech_command),
         )
         status = run_session(session, lambda running, observe: running.notify(request, contents, observe))
     except (RequestError, SipError, MediaError) as error:
@@ -260,6 +263,25 @@ def verify(
         )
         status = run_session(session, lambda running, observe: running.verify(request, files, observe))
     except (RequestError, SipError, MediaError) as error:
+        refuse(str(error))
+    raise typer.Exit(status)
+
+
+@app.command()
+def say(
+    text: Annotated[str, typer.Argument(help="What to say.")],
+    out: Annotated[Path, typer.Argument(help="The WAV file to write: A-law, 8000 Hz, mono.")],
+    language: Annotated[
+        SpokenLanguage | None, typer.Option(help="Whose rules and voice; by default the text's.")
+    ] = None,
+    speech_command: options.SpeechCommand = "",
+) -> None:
+    """Speak a text into a file as a call would, and print the words it is read as."""
+    from ivrcore.say_command import run_say, settings_of
+
+    try:
+        status = run_say(text, out, language.value if language else "", settings_of(speech_command))
+    except (RequestError, MediaError) as error:
         refuse(str(error))
     raise typer.Exit(status)
 

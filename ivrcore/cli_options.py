@@ -25,6 +25,14 @@ Trace: TypeAlias = Annotated[Path | None, typer.Option(help="Write SIP messages 
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the end-of-call record as JSON.")]
 Display: TypeAlias = Annotated[str, typer.Option(help="The number A sees.")]
 
+SpeechCommand: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="COMMAND",
+        help="A program that speaks instead of espeak-ng: its command line, with {wav} and {text}.",
+    ),
+]
+
 ALL_CODECS = ",".join(DEFAULT_CODECS)
 DATA = Path("ivrcore-data")
 NOBODY = "ivrcore"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from media.speech.voice import ENGLISH, MANDARIN, Voice
+from media.speech.voice import Voice, voice_for
 
 
 @dataclass(frozen=True)
@@ -15,10 +15,8 @@ class Text:
 
     @property
     def voice(self) -> Voice:
-        """Mandarin reads English badly (FAQ 8.8): Latin letters without a Chinese character are English."""
-        chinese = any("\u4e00" <= character <= "\u9fff" for character in self.text)
-        latin = any(character.isascii() and character.isalpha() for character in self.text)
-        return ENGLISH if latin and not chinese else MANDARIN
+        """Whose turn it is: media.speech.voice."""
+        return voice_for(self.text)
 
 
 ContentSource: TypeAlias = Path | Text

@@ -99,7 +99,7 @@ def prepare(
     """
     match task:
         case CallbackTask(request, files):
-            sounds = sounds_for(request, files, cache_dir, ringback_country=ringback_country)
+            sounds = sounds_for(request, files, cache_dir, engine=engine, ringback_country=ringback_country)
             for sound in sounds.values():
                 if sound.loop:
                     # Made now, while nobody waits: minutes of A-law and an fsync, which would hold every

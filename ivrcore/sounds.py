@@ -41,9 +41,17 @@ _BUILTIN = {
 
 
 def sounds_for(
-    request: CallbackRequest, files: PromptFiles, cache_dir: Path, *, ringback_country: str = "CN"
+    request: CallbackRequest,
+    files: PromptFiles,
+    cache_dir: Path,
+    *,
+    engine: SpeechEngine | None = None,
+    ringback_country: str = "CN",
 ) -> Mapping[Playable, Sound]:
     """A sound for every prompt the request can ask for.
+
+    Args:
+        engine: speaks the built-in prompts; None for that of `media.prompt`.
 
     Raises:
         MediaFormatError, MediaFileError: a file breaks the service's format; names prompt and property.
@@ -67,7 +75,7 @@ def sounds_for(
             continue
         path = own[prompt]
         if path is None:
-            path = builtin(_BUILTIN[prompt], cache_dir)
+            path = builtin(_BUILTIN[prompt], cache_dir, engine)
         else:
             _check(prompt.value, path)
         sounds[prompt] = Sound(path, loop=prompt is Prompt.WAIT_VOICE)

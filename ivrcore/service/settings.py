@@ -32,6 +32,7 @@ from ivrcore.service.sections import (
     PushSignature,
     RecordingSettings,
     RetentionSettings,
+    SpeechSection,
     StoreSettings,
     TrunkSettings,
     WorkersSettings,
@@ -57,6 +58,7 @@ __all__ = [
     "RetentionSettings",
     "ServiceSettings",
     "SettingsError",
+    "SpeechSection",
     "StoreSettings",
     "TrunkSettings",
     "WorkersSettings",
@@ -94,6 +96,7 @@ class ServiceSettings(BaseSettings):
     workers: WorkersSettings = WorkersSettings()
     trunks: tuple[TrunkSettings, ...] = ()
     calls: CallSettings = CallSettings()
+    speech: SpeechSection = SpeechSection()
     notify: NotifySettings = NotifySettings()
     billing: BillingSettings = BillingSettings()
     retention: RetentionSettings = RetentionSettings()

@@ -50,6 +50,7 @@ def supervisor_settings(settings: ServiceSettings) -> SupervisorSettings:
         routes=settings.routes(),
         clock_scale=settings.calls.clock_scale,
         ringback_country=settings.calls.ringback_country,
+        speech=settings.speech.choice(),
         orphan_s=settings.workers.orphan_s,
     )
     return SupervisorSettings(

@@ -1,6 +1,6 @@
 """The child process that speaks one text.
 
-    python -m media.speech.render VOICE RATE_WPM TIME_OUT_S TARGET < text
+    python -m media.speech.render VOICE RATE_WPM PITCH TIME_OUT_S TARGET < text
 
 One text a process, because pyttsx3 keeps the state of one utterance in its driver: of two queued texts only
 the last is written. The text comes on standard input, since a command line is everybody's to read and texts
@@ -20,19 +20,19 @@ _POLL_S = 0.01
 
 def main(arguments: list[str]) -> int:
     """Speak standard input; returns the exit status."""
-    voice, rate_wpm, time_out_s, target = arguments
+    voice, rate_wpm, pitch, time_out_s, target = arguments
     # Should the parent be killed, nobody else would end a synthesis that hangs.
     signal.alarm(int(float(time_out_s)) + 1)
     text = sys.stdin.buffer.read().decode("utf-8")
     try:
-        speak(text, voice, int(rate_wpm), target)
+        speak(text, voice, int(rate_wpm), int(pitch), target)
     except Exception as error:  # the process boundary: whatever went wrong becomes one line for the parent
         sys.stderr.write(f"{type(error).__name__}: {error}".splitlines()[0] + "\n")
         return _EXIT_FAILED
     return 0
 
 
-def speak(text: str, voice: str, rate_wpm: int, target: str) -> None:
+def speak(text: str, voice: str, rate_wpm: int, pitch: int, target: str) -> None:
     """Let pyttsx3 write a text to a WAV file, and return only when the file is closed.
 
     Raises:
@@ -47,6 +47,7 @@ def speak(text: str, voice: str, rate_wpm: int, target: str) -> None:
     engine.connect("error", lambda name, exception: errors.append(exception))  # noqa: ARG005
     engine.setProperty("voice", voice)
     engine.setProperty("rate", rate_wpm)
+    engine.setProperty("pitch", pitch)
     engine.save_to_file(text, target)
     engine.runAndWait()
     # The driver's loop ends before its synthesis does; only the event says that the file is closed.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ivrcore.service.workers.errors import WorkerError
+from media.speech.choice import SpeechSettings
 from sip.endpoint import EndpointSettings
 from sip.errors import SipConfigError
 from sip.routes import Route, Routes
@@ -26,7 +27,7 @@ class WorkerSettings:
         cache_dir: rendered speech and unrolled loops, shared by all workers.
         endpoint: its trace_file, if any, is replaced by one in the worker's directory.
         routes: where numbers go.
-        clock_scale, ringback_country: see ivrcore.app.Settings.
+        clock_scale, ringback_country, speech: see ivrcore.app.Settings.
         orphan_s: a worker without calls and without a front end ends after so long.
         stop_s: a worker that is told to go by a signal ends its calls after so long.
     """
@@ -37,6 +38,7 @@ class WorkerSettings:
     routes: Routes = field(default_factory=Routes)
     clock_scale: float = 1.0
     ringback_country: str = "CN"
+    speech: SpeechSettings = field(default_factory=SpeechSettings)
     orphan_s: float = 300.0
     stop_s: float = 0.0
 
@@ -87,6 +89,7 @@ def _settings(raw: dict[str, Any]) -> WorkerSettings:
         tuple(Route(route["prefix"], _trunk(route["trunk"])) for route in routes["by_prefix"]),
     )
     raw["recordings_dir"], raw["cache_dir"] = Path(raw["recordings_dir"]), Path(raw["cache_dir"])
+    raw["speech"] = SpeechSettings(**raw["speech"])
     return WorkerSettings(**raw)
 
 

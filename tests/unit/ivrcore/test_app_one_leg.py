@@ -46,7 +46,7 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Endpoint:
     endpoint = Endpoint(ManualReactor())
     monkeypatch.setattr(app, "PjsuaEndpoint", lambda _settings, _reactor: endpoint)
-    monkeypatch.setattr(app, "EspeakEngine", HumEngine)
+    monkeypatch.setattr(app, "speech_engine", lambda _settings: HumEngine())
     return endpoint
 
 

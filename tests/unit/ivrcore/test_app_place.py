@@ -114,7 +114,7 @@ class Stage:
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage(tmp_path)
     monkeypatch.setattr(app, "PjsuaEndpoint", lambda _settings, _reactor: stage.endpoint)
-    monkeypatch.setattr(app, "EspeakEngine", HumEngine)
+    monkeypatch.setattr(app, "speech_engine", lambda _settings: HumEngine())
     memory = tmp_path / "memory"
     memory.mkdir()
     monkeypatch.setattr(spoken_code, "_IN_MEMORY", memory)
@@ -172,7 +172,7 @@ def test_what_cannot_be_prepared_ends_the_call_with_its_code(
         "number": NotificationTask(replace(NOTIFICATION, callee="not a number"), (Text("x"),)),
     }
     if failing == "text":
-        monkeypatch.setattr(app, "EspeakEngine", FailingEngine)
+        monkeypatch.setattr(app, "speech_engine", lambda _settings: FailingEngine())
     elif failing == "cache":
         stage.settings = replace(stage.settings, cache_dir=malformed / "cache")
     elif failing == "bug":
@@ -278,7 +278,7 @@ def test_captures_stay_until_their_owner_says_so(stage: Stage) -> None:
 def test_record_counts_plays_and_seconds_of_conversion(
     stage: Stage, prompt: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "EspeakEngine", SlowEngine)
+    monkeypatch.setattr(app, "speech_engine", lambda _settings: SlowEngine())
     monkeypatch.setattr(preparation, "monotonic", lambda: SlowEngine.clock_s)
     request = NotificationRequest("8001", "8100", (ELEMENT, ELEMENT, ELEMENT))
     stage.open().place(NotificationTask(request, (Text("一"), prompt, Text("二"))))

@@ -33,11 +33,11 @@ def test_every_prompt_keeps_the_rule_of_the_service(
     assert 0.9 < wav.read_info(path).duration_s < 15
 
 
-def test_words_of_the_service_are_taken_as_they_are(tmp_path: Path) -> None:
+def test_words_of_the_service_are_read_as_it_reads_them(tmp_path: Path) -> None:
     engine = HumEngine()
     prompt.builtin(BuiltinPrompt.PRE_VOICE, tmp_path, engine)
     prompt.builtin(BuiltinPrompt.LAST_MIN_VOICE, tmp_path, engine)
-    assert engine.spoken == [("正在为您转接中，请稍后", MANDARIN), ("本次通话时长还剩1分钟", MANDARIN)]
+    assert engine.spoken == [("正在为您转接中，请稍后", MANDARIN), ("本次通话时长还剩一分钟", MANDARIN)]
 
 
 def test_recording_hint_says_that_the_call_is_recorded() -> None:

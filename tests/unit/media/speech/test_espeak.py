@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from media import level, wav
 from media.errors import MediaFileError, SpeechError
 from media.speech import espeak
 from media.speech.espeak import EspeakEngine
+from media.speech.finish import MAX_TEXT_CHARACTERS
 from media.speech.voice import ENGLISH, MANDARIN, Voice
+from media.types import Pcm16
 
 needs_espeak = pytest.mark.skipif(
     ctypes.util.find_library("espeak-ng") is None and not os.environ.get("CI"),
@@ -23,7 +26,7 @@ needs_espeak = pytest.mark.skipif(
 
 
 def _python(code: str) -> tuple[str, ...]:
-    """A stand-in for the child process; it gets the same arguments, `sys.argv[4]` is the file to write."""
+    """A stand-in for the child process; it gets the same arguments, `sys.argv[5]` is the file to write."""
     return (sys.executable, "-c", code)
 
 
@@ -32,7 +35,8 @@ def _python(code: str) -> tuple[str, ...]:
     ("voice", "text", "syllables"),
     [
         (MANDARIN, "正在为您转接中，请稍后", 10),
-        (MANDARIN, "您的验证码是 4 8 0 2 1 3", 12),
+        (MANDARIN, "您的验证码是四八零二一三", 12),
+        (MANDARIN, "您的 Huawei 订单", 7),
         (ENGLISH, "please hold the line", 5),
     ],
 )
@@ -74,7 +78,7 @@ def test_chinese_characters_are_spoken_not_spelt(tmp_path: Path) -> None:
 def test_rate_is_the_speed_of_speech(tmp_path: Path) -> None:
     for rate_wpm in (120, 240):
         EspeakEngine().synthesize(
-            "本次通话时长还剩一分钟", Voice("cmn", rate_wpm), tmp_path / f"{rate_wpm}.wav"
+            "本次通话时长还剩一分钟", replace(MANDARIN, rate_wpm=rate_wpm), tmp_path / f"{rate_wpm}.wav"
         )
     slow, fast = (wav.read_info(tmp_path / f"{rate}.wav").duration_s for rate in (120, 240))
     assert 1.5 < slow / fast < 2.5
@@ -122,7 +126,16 @@ def test_child_ends_by_itself_when_nobody_is_left_to_kill_it() -> None:
     # The driver loses the error of a file it cannot write and waits for ever.
     started = time.monotonic()
     child = subprocess.run(
-        [sys.executable, "-m", "media.speech.render", "cmn", "180", "0.5", "/nowhere/a.wav"],
+        [
+            sys.executable,
+            "-m",
+            "media.speech.render",
+            "cmn-latn-pinyin",
+            "180",
+            "50",
+            "0.5",
+            "/nowhere/a.wav",
+        ],
         input="请稍后".encode(),
         capture_output=True,
         cwd=Path(espeak.__file__).parents[2],
@@ -133,13 +146,63 @@ def test_child_ends_by_itself_when_nobody_is_left_to_kill_it() -> None:
     assert time.monotonic() - started < 15
 
 
-@pytest.mark.parametrize("text", ["", " \n", "a\0b", "长" * (espeak.MAX_TEXT_CHARACTERS + 1)])
+@pytest.mark.parametrize("text", ["", " \n", "a\0b", "长" * (MAX_TEXT_CHARACTERS + 1)])
 def test_text_that_cannot_be_spoken_starts_no_process(tmp_path: Path, text: str) -> None:
     touched = tmp_path / "started"
     engine = EspeakEngine(command=_python(f"open({str(touched)!r}, 'w')"))
     with pytest.raises(SpeechError, match="text"):
         engine.synthesize(text, MANDARIN, tmp_path / "a.wav")
     assert not touched.exists()
+
+
+@needs_espeak
+def test_pitch_is_heard(tmp_path: Path) -> None:
+    for pitch in (30, 70):
+        EspeakEngine().synthesize("妈妈", replace(MANDARIN, pitch=pitch), tmp_path / f"{pitch}.wav")
+    low_hz, high_hz = (_pitch_hz(wav.read_pcm(tmp_path / f"{pitch}.wav")) for pitch in (30, 70))
+    assert 1.15 < high_hz / low_hz < 1.8
+
+
+@needs_espeak
+@pytest.mark.parametrize("voice", [MANDARIN, ENGLISH], ids=lambda voice: voice.name)
+def test_default_voice_is_as_high_as_a_young_womans(tmp_path: Path, voice: Voice) -> None:
+    text = "妈妈您慢慢来" if voice is MANDARIN else "mama may mow the lawn"
+    EspeakEngine().synthesize(text, voice, tmp_path / "a.wav")
+    assert 190 < _pitch_hz(wav.read_pcm(tmp_path / "a.wav")) < 270
+
+
+@needs_espeak
+def test_characters_are_not_spoken_as_english_words_with_a_number(tmp_path: Path) -> None:
+    # 一 as "yi one" would be two words: as long as 一万, not as 一.
+    for name, text in (("one", "一"), ("two", "一万")):
+        EspeakEngine().synthesize(text, MANDARIN, tmp_path / name)
+    one, two = (wav.read_info(tmp_path / name).duration_s for name in ("one", "two"))
+    assert one < 0.75 * two
+
+
+@needs_espeak
+def test_english_words_in_a_chinese_text_are_spoken_by_the_english_voice(tmp_path: Path) -> None:
+    engine = EspeakEngine()
+    # "order" as pinyin is o-er-de-er, four syllables.
+    for name, text in (("mixed", "您的 order"), ("chinese", "您的"), ("english", "order")):
+        voice = replace(MANDARIN) if name != "english" else replace(ENGLISH, name=_english_of(MANDARIN))
+        engine.synthesize(text, voice, tmp_path / name)
+    mixed, chinese, english = (
+        wav.read_info(tmp_path / name).duration_s for name in ("mixed", "chinese", "english")
+    )
+    assert mixed == pytest.approx(chinese + english, abs=0.25)
+
+
+def _english_of(voice: Voice) -> str:
+    return "en-us+" + voice.name.partition("+")[2]
+
+
+def _pitch_hz(pcm: Pcm16) -> float:
+    """The fundamental of the whole, by the peak of its autocorrelation between 120 and 400 Hz."""
+    spectrum = np.fft.rfft(pcm.astype(np.float64), 2 * pcm.size)
+    correlation = np.fft.irfft(np.abs(spectrum) ** 2)
+    first, last = 8000 // 400, 8000 // 120
+    return 8000 / (first + int(np.argmax(correlation[first:last])))
 
 
 def test_child_that_hangs_is_killed(tmp_path: Path) -> None:
@@ -176,7 +239,7 @@ def test_child_that_writes_nothing_is_reported(tmp_path: Path) -> None:
 def test_child_that_writes_silence_is_reported(tmp_path: Path) -> None:
     code = (
         "import sys, wave\n"
-        "with wave.open(sys.argv[4], 'wb') as f:\n"
+        "with wave.open(sys.argv[5], 'wb') as f:\n"
         "    f.setparams((1, 2, 22050, 0, 'NONE', ''))\n"
         "    f.writeframes(bytes(44100))"
     )

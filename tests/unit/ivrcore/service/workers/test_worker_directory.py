@@ -14,6 +14,7 @@ from ivrcore.service.workers.errors import AlreadyRunning, WorkerError
 from ivrcore.service.workers.process import kill, make_directory
 from ivrcore.service.workers.protocol import Json
 from ivrcore.service.workers.settings import WorkerSettings
+from media.speech.choice import SpeechSettings
 from sip.endpoint import EndpointSettings
 from sip.routes import Route, Routes
 from sip.trunk import Trunk
@@ -87,6 +88,7 @@ def settings(tmp_path: Path) -> WorkerSettings:
         ),
         routes=Routes(trunk, (Route("+8621", Trunk(host="sh.example")),)),
         clock_scale=2.0,
+        speech=SpeechSettings(engine="command", command="say {wav}", voice="x", rate_percent=90, pitch=40),
         orphan_s=17.0,
     )
 
