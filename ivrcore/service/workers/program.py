@@ -74,6 +74,7 @@ def run_worker(directory: Path, settings: WorkerSettings | None = None) -> int:
         endpoint=endpoint,
         clock_scale=settings.clock_scale,
         ringback_country=settings.ringback_country,
+        speech=settings.speech,
         recordings_dir=settings.recordings_dir,
         captures_dir=directory / CAPTURES,
         cache_dir=settings.cache_dir,
