@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from sip.bridge import Bridge
 from sip.errors import SipConfigError
 from sip.leg import Leg, LegListener
+from sip.rtp_ports import FIRST_PORT, LAST_PORT, RtpPorts
 from sip.trunk import DEFAULT_CODECS, check_codecs
 
 
@@ -28,6 +29,7 @@ class EndpointSettings:
             adds, and what a late packet may be late by without a gap.
         cache_dir: where prepared sounds (unrolled loops) are kept.
         trace_file: SIP messages and the stack's log go there; None for no trace.
+        rtp_first_port, rtp_last_port: RTP and RTCP of all legs, see sip.rtp_ports.
         realtime: let the audio threads run before ordinary work, where the system permits it.
     """
 
@@ -39,8 +41,11 @@ class EndpointSettings:
     trace_file: Path | None = None
     user_agent: str = "ivrcore"
     realtime: bool = True
+    rtp_first_port: int = FIRST_PORT
+    rtp_last_port: int = LAST_PORT
 
     def __post_init__(self) -> None:
+        RtpPorts(self.rtp_first_port, self.rtp_last_port)
         check_codecs(self.codecs)
         if not 0 <= self.sip_port <= 65535:
             raise SipConfigError(f"SIP port {self.sip_port} is not 0 to 65535")

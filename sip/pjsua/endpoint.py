@@ -5,6 +5,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pjsua2 as pj
@@ -24,7 +25,9 @@ from sip.pjsua.inbox import Inbox
 from sip.pjsua.leg import PjsuaLeg
 from sip.pjsua.message import header, uri_user
 from sip.pjsua.priority import realtime_for_new_threads
+from sip.pjsua.stopped import LOOK_S, StoppedPlayers
 from sip.reactor import Reactor
+from sip.rtp_ports import RtpPorts, legs_with_room, raise_file_limit, this_machine, warnings
 from sip.trunk import Trunk
 
 log = logging.getLogger("ivrcore.sip")
@@ -32,8 +35,6 @@ log = logging.getLogger("ivrcore.sip")
 _EADDRINUSE = 120098  # pjlib: PJ_ERRNO_START_SYS + EADDRINUSE
 _EADDRNOTAVAIL = 120099
 _JITTER_BUFFER_MAX_MS = 500
-_RTP_PORTS = range(16384, 32000, 2)
-"""Even ports below the kernel's ephemeral range (RFC 3550 section 11: RTP even, RTCP the next odd)."""
 
 
 class _Account(pj.Account):
@@ -71,8 +72,11 @@ class PjsuaEndpoint:
         self.inbox = Inbox(reactor)
         self.flusher = CaptureFlusher(reactor)
         self.ended_calls = EndedCalls()
+        self.stopped_players = StoppedPlayers(reactor)
         self.in_band = InBandListener(reactor, jitter_buffer_ms=settings.jitter_buffer_ms)
         self._settings = settings
+        self._rtp_ports = RtpPorts(settings.rtp_first_port, settings.rtp_last_port)
+        self._chance = random.Random()
         self._incoming = incoming
         self._legs: dict[LegId, PjsuaLeg] = {}
         self._accounts: dict[Trunk, _Account] = {}
@@ -115,7 +119,7 @@ class PjsuaEndpoint:
         # two captures of a call come back into step (see docs/media-behaviour.md).
         with realtime_for_new_threads(settings.realtime):
             endpoint.libInit(config)
-        self._limits = read_limits(endpoint)
+        self._limits = self._with_room(read_limits(endpoint))
         self._address = self._open_port()
         endpoint.libStart()
         with realtime_for_new_threads(settings.realtime):
@@ -124,6 +128,14 @@ class PjsuaEndpoint:
         self._rank_codecs(settings.codecs)
         # The first account takes the INVITEs that come in.
         self.account_for(Trunk(codecs=settings.codecs))
+
+    def _with_room(self, limits: EngineLimits) -> EngineLimits:
+        """The engine's limits, lowered to what ports and descriptors suffice for; both are said."""
+        machine = this_machine()
+        for line in warnings(self._rtp_ports, limits.calls, machine):
+            log.warning("%s", line)
+        raise_file_limit(limits.calls)
+        return replace(limits, calls=min(limits.calls, legs_with_room(self._rtp_ports, machine)))
 
     def _open_port(self) -> str:
         transport = pj.TransportConfig()
@@ -228,8 +240,7 @@ class PjsuaEndpoint:
             config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", trunk.user, 0, trunk.password))
         rtp = config.mediaConfig.transportConfig
         rtp.boundAddress = self._settings.bind
-        rtp.port = random.choice(_RTP_PORTS[:4000])  # spreads processes over the range
-        rtp.portRange = 8000
+        rtp.port, rtp.portRange = self._rtp_ports.window(self._chance)
         config.mediaConfig.streamKaEnabled = False
         account = _Account(self._take_incoming)
         account.create(config, len(self._accounts) == 0)
@@ -307,6 +318,9 @@ class PjsuaEndpoint:
     # -- end ------------------------------------------------------------------------------------------------
 
     def _finish_close(self) -> None:
+        if self.stopped_players:  # the last of them need the stack for their end
+            self.reactor.callLater(LOOK_S, self._finish_close)
+            return
         done, self._waiting_for_end = self._waiting_for_end, None
         if done is None:
             return
