@@ -42,10 +42,11 @@ engine: setup
 	@$(PY) -m scripts.engine $(if $(SOURCE),--source '$(SOURCE)') $(if $(SHA256),--sha256 '$(SHA256)') \
 		$(if $(REFRESH),--refresh)
 
-# What depends on the build of pjsua2: start, limits, media, keys, kills; the rest is the same code on both.
+# What depends on the build of pjsua2: start, limits, media, and what only this build carries. The rest is the same
+# code on both. Not in `make test`, because without a cached engine it costs the build.
 e2e-engine: engine
-	IVRCORE_ENGINE=own $(PYTEST) tests/e2e/loopback/test_endpoint_start.py tests/e2e/loopback/test_bridge_audio.py \
-		tests/e2e/loopback/test_leg_media.py -q
+	IVRCORE_ENGINE=own $(PYTEST) tests/e2e/engine tests/e2e/loopback/test_endpoint_start.py \
+		tests/e2e/loopback/test_bridge_audio.py tests/e2e/loopback/test_leg_media.py -q
 
 # Hours of speech and whole batteries: for those who change the detector.
 slow: setup
