@@ -40,6 +40,7 @@ from sip.pjsua.info import InfoKey
 from sip.pjsua.keys import KeyReception
 from sip.pjsua.sending import KeySender
 from sip.pjsua.sound import Player
+from sip.pjsua.stopped import StoppedPlayers
 from sip.reactor import DelayedCall, Reactor
 from sip.trunk import Trunk
 
@@ -59,6 +60,7 @@ class LegHost(Protocol):
     cache_dir: Path
     flusher: CaptureFlusher
     ended_calls: EndedCalls
+    stopped_players: StoppedPlayers
     in_band: InBandListener
 
     def account_for(self, trunk: Trunk) -> pj.Account: ...
@@ -244,6 +246,7 @@ class PjsuaLeg:
         player = self._players.pop(playback, None)
         if player is not None:
             player.disconnect(self.media)
+            self.host.stopped_players.add(player)
         if self._cued == playback:
             self._cued = None
             if self._call is not None:

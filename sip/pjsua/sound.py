@@ -13,7 +13,10 @@ from sip.pjsua.inbox import Inbox
 
 
 class Player(pj.AudioMediaPlayer):
-    """One file on its way to one leg. pjmedia reads it from the moment it is connected, tick by tick."""
+    """One file on its way to one leg. pjmedia reads it from the moment it is connected, tick by tick.
+
+    Whoever made it gives it to StoppedPlayers at its end: it must not go with the last reference.
+    """
 
     def __init__(self, sound: Sound, cache_dir: Path, inbox: Inbox, ended: Callable[[float], None]) -> None:
         """Open the file.
@@ -49,3 +52,14 @@ class Player(pj.AudioMediaPlayer):
             return
         with suppress(pj.Error):  # the conference port went with the call
             self.stopTransmit(media)
+
+    def is_connected(self) -> bool:
+        """See sip.pjsua.stopped.Stopped. Orders to the conference are carried out at its next tick."""
+        try:
+            return len(self.getPortInfo().listeners) > 0
+        except pj.Error:
+            return False
+
+    def destroy(self) -> None:
+        """Destroy the C++ object by name, here and now: whose reference is the last does not matter then."""
+        pj.AudioMediaPlayer.__swig_destroy__(self)
