@@ -21,6 +21,8 @@ from ivrcore.request import (
     WarnedParty,
 )
 from ivrcore.service.cli import commands as service_commands
+from ivrcore.service.cli_admin import groups as admin_groups
+from ivrcore.service.cli_content import groups as content_groups
 from media.errors import MediaError
 from sip.errors import SipError
 
@@ -30,6 +32,8 @@ app = typer.Typer(
 
 app.registered_commands += service_commands.registered_commands
 app.registered_groups += service_commands.registered_groups
+app.registered_groups += admin_groups.registered_groups
+app.registered_groups += content_groups.registered_groups
 
 BUILTIN = "builtin"
 """Names the built-in prompt where a file is asked for."""

@@ -1,5 +1,6 @@
 """Changes of voice files and templates, each with its line in the audit log in one transaction."""
 
+import re
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -13,7 +14,8 @@ from ivrcore.service.model import Review, Template, VoiceFile
 from ivrcore.service.store import content
 from ivrcore.service.store.errors import NotFound
 
-TEMPLATE_ID_LENGTH = 16
+TEMPLATE_ID = re.compile(r"[A-Za-z0-9._-]{1,32}", re.ASCII)
+NEW_TEMPLATE_ID_LENGTH = 16
 
 
 def voice_of(connection: Connection, account_id: int, name: str) -> VoiceFile:
@@ -82,7 +84,7 @@ def put_template(connection: Connection, by: By, template: Template) -> Template
         RefusedChange: a running call uses it, or the id is another account's.
     """
     existing(connection, template.account_id)
-    template_id = template.id or random_text(TEMPLATE_ID_LENGTH)
+    template_id = template.id or random_text(NEW_TEMPLATE_ID_LENGTH)
     replaces = content.template(connection, template.account_id, template_id) is not None
     named = Template(
         template_id, template.account_id, template.name, template.content, language=template.language

@@ -52,7 +52,6 @@ PhoneNumber: TypeAlias = Annotated[str, Field(pattern=r"^\+[0-9]{3,30}$")]
 PushAddress: TypeAlias = Annotated[
     str, Field(max_length=512, pattern=r"^(https?://[!-~]{1,500})?$", description="Empty: no pushes.")
 ]
-TemplateId: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,32}$")]
 OperatorName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,48}$")]
 AccountId: TypeAlias = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Concurrency: TypeAlias = Annotated[int, Field(ge=0, le=100_000)]
