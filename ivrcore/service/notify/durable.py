@@ -153,6 +153,8 @@ class DurableNotifier:
         receiver = origin_of(push.url)
         await self._slots.acquire(receiver)
         try:
+            if self._ending.is_over():
+                return
             secret = await self._secrets(push.app_key)
             result = await self._pusher.push(
                 PushKind.STATUS,
@@ -164,6 +166,8 @@ class DurableNotifier:
             )
         finally:
             self._slots.release(receiver)
+        if self._ending.is_over() and not result.ok:
+            return  # broken off by us, which is no attempt: the next start makes it
         await self._note(push, result)
 
     async def _note(self, push: Push, result: PushResult) -> None:

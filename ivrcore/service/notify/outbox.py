@@ -156,11 +156,15 @@ class CdrOutbox:
         origin = origin_of(url)
         await self._slots.acquire(origin)
         try:
+            if self._ending.is_over():
+                return
             secret = await self._secrets(app_key)
             body = fee_body(push.body for push in chunk)
             result = await self._pusher.push(PushKind.FEE, app_key, secret, url, body)
         finally:
             self._slots.release(origin)
+        if self._ending.is_over() and not result.ok:
+            return  # broken off by us, which is no attempt: the next start makes it
         await self._note(app_key, url, chunk, result)
 
     async def _note(self, app_key: str, url: str, chunk: list[Push], result: PushResult) -> None:

@@ -112,6 +112,8 @@ class StrictNotifier:
                 await session.wish
                 session.wish = None
                 try:
+                    if self._ending.is_over():  # a push that is broken off ends as one that failed does
+                        raise CancelledError
                     push = session.waiting.popleft()
                     self._n_waiting -= 1
                     await self._send(push)
@@ -184,6 +186,7 @@ class Ending:
         self._told: Deferred[None] | None = None
         self._timer: DelayedCall | None = None
         self.begun = False
+        self._over = False
 
     def wait(self, busy: bool, deadline_s: float, give_up: Callable[[], None]) -> "Deferred[None]":
         """Fires at once when not busy, else on `nothing_left`; at the deadline `give_up` is called."""
@@ -191,8 +194,16 @@ class Ending:
         if not busy:
             return succeed(None)
         self._told = Deferred()
-        self._timer = self._reactor.callLater(deadline_s, give_up)
+        self._timer = self._reactor.callLater(deadline_s, self._break_off, give_up)
         return self._told
+
+    def _break_off(self, give_up: Callable[[], None]) -> None:
+        self._over = True
+        give_up()
+
+    def is_over(self) -> bool:
+        """Whether the deadline has come: what fails now was broken off by us."""
+        return self._over
 
     def nothing_left(self) -> None:
         """The last thing under way has ended."""

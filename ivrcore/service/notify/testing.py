@@ -193,6 +193,11 @@ class Tried:
         return [fee["sessionId"] for fee in self.body["feeLst"]]
 
 
+def _broken_off(done: "Deferred[PushResult]") -> None:
+    """As PushClient: whatever happens is a result."""
+    done.callback(PushResult(False, 0.01, 0, "CancelledError"))
+
+
 class RememberingPusher:
     """A Pusher without a network. By `judge` pushes end at once; without, when the test says so."""
 
@@ -210,7 +215,8 @@ class RememberingPusher:
         extra_headers: Mapping[str, str] | None = None,
     ) -> "Deferred[PushResult]":
         """As PushClient.push."""
-        tried = Tried(kind, app_key, secret, url, dict(body), dict(extra_headers or {}), Deferred())
+        done: Deferred[PushResult] = Deferred(_broken_off)
+        tried = Tried(kind, app_key, secret, url, dict(body), dict(extra_headers or {}), done)
         self.tried.append(tried)
         if self.judge is not None:
             tried.finish(self.judge(tried))

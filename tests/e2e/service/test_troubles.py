@@ -31,6 +31,9 @@ LOCK_S = 5.0
 PROMPT_S = 4.0
 """For an order or a push that nothing delays, on a busy machine; time-outs are longer."""
 
+ENDING_S = 15.0
+"""Three times the 5 s that calls, workers and pushes are given at the end."""
+
 DISK_MB = 48
 REFUSED_BY_STORE = (500, "1020002")
 
@@ -160,6 +163,22 @@ def test_client_that_does_not_finish_is_sent_away_and_delays_nobody(
     said = b"".join(iter(lambda: slow_client.recv(4096), b""))
     assert said == b"" or said.startswith(b"HTTP/1.1 4")
     receiver.wait_for_fee(answer.body["sessionId"])
+
+
+def test_service_ends_in_time_while_a_receiver_sleeps(tmp_path: Path, trunks: dict[str, str]) -> None:
+    with Receiver() as asleep:
+        asleep.delay_s = 20.0
+        with House(tmp_path, trunks) as house:
+            for _ in range(3):
+                assert notify(house, house.pushed_to(asleep)).code == "0"
+            asleep.wait(lambda: len(asleep.pushes) == 3)
+            begun_s = time.monotonic()
+            assert house.stop() == 0
+            assert time.monotonic() - begun_s < ENDING_S + PROMPT_S
+            assert house.open_sessions() == set()
+            n_pending, _ = house.ask(outbox.depth, PushKind.FEE)
+            assert n_pending == 3  # for the next start
+        asleep.delay_s = 0.0
 
 
 # -- a disk of its own --------------------------------------------------------------------------------------

@@ -256,6 +256,7 @@ def test_close_breaks_off_at_its_deadline(database: ImmediateDatabase) -> None:
     stage.jump(5.0)
     assert ended == [None]
     assert state_of(database, "s1") == {1: "pending"}
+    assert [push.attempts for push in database.run_now(outbox.due, stage.utc(), 10)] == [0, 0, 0]
 
 
 @settings(max_examples=30)

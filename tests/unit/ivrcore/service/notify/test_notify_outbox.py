@@ -426,6 +426,9 @@ def test_close_breaks_off_at_its_deadline(database: ImmediateDatabase, tmp_path:
     stage.jump(5.0)
     assert ended == [None]
     assert stage.states() == {"a": "pending"}
+    # Our end is no failure of the receiver: the next start sends it at once, not in an hour.
+    (again,) = database.run_now(outbox.due, stage.utc(), 10)
+    assert (again.session, again.attempts) == ("a", 0)
 
 
 # Whatever happens.

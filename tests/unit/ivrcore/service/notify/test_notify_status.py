@@ -166,6 +166,8 @@ def test_close_gives_up_at_its_deadline() -> None:
     clock.clock.advance(5.0)
     assert fired(closed)
     assert strict.n_waiting == 0
+    assert seen(pusher) == [("s0", 1)]  # what waited behind them is not tried any more
+    assert strict.n_dropped == 9
 
 
 def test_close_with_nothing_under_way_is_over_at_once() -> None:
