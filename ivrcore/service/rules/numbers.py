@@ -8,6 +8,7 @@ Whose number may be shown is ivrcore.service.rules.choose.
 import functools
 import re
 import sys
+import threading
 from dataclasses import dataclass
 from enum import Enum
 
@@ -181,9 +182,19 @@ def _remote_region(national: str) -> str:
     return "Xinjiang" if _XINJIANG.match(national) else ""
 
 
-@functools.cache
+_LOADING = threading.Lock()
+"""Two at once would take each other's half-imported modules away."""
+
+
 def _remote_ranges() -> dict[str, str]:
-    """Mobile ranges of Xinjiang and Tibet, 6 or 7 digits after +86, as libphonenumber's geodata has them.
+    """Mobile ranges of Xinjiang and Tibet, loaded once, by whichever thread needs them first."""
+    with _LOADING:
+        return _load_remote_ranges()
+
+
+@functools.cache
+def _load_remote_ranges() -> dict[str, str]:
+    """6 or 7 digits after +86, as libphonenumber's geodata has them.
 
     The geodata of the world takes 95 MB; what is not needed is let go.
     """
@@ -195,7 +206,7 @@ def _remote_ranges() -> dict[str, str]:
             region = names.get("en", "").rpartition(", ")[2]
             if region in ("Xinjiang", "Tibet"):
                 ranges[prefix.removeprefix("86")] = region
-    for module in [name for name in sys.modules if name.startswith("phonenumbers.geodata")]:
+    for module in [name for name in tuple(sys.modules) if name.startswith("phonenumbers.geodata")]:
         del sys.modules[module]
     vars(phonenumbers).pop("geodata", None)
     return ranges

@@ -1,6 +1,8 @@
 """The table of numbers: what may be called under which policy, and why not."""
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -240,6 +242,33 @@ def test_geodata_of_the_world_is_let_go() -> None:
     numbers.warm_up()
     judge("+8613909911234", CHINA)
     assert not [name for name in sys.modules if name.startswith("phonenumbers.geodata")]
+
+
+def test_ranges_are_loaded_once_whoever_asks_meanwhile() -> None:
+    """At a start the first requests come while a thread warms up, and others import what they need."""
+    numbers._load_remote_ranges.cache_clear()
+    together, over = threading.Barrier(4), threading.Event()
+
+    def judge_one(_: int) -> str:
+        together.wait()
+        return judge("+8613909911234", CHINA).reason
+
+    def import_many() -> None:
+        names = [f"ivrcore_test_{n}" for n in range(100)]
+        while not over.is_set():
+            sys.modules.update(dict.fromkeys(names, sys))
+            for name in names:
+                del sys.modules[name]
+
+    importing = threading.Thread(target=import_many)
+    importing.start()
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert set(pool.map(judge_one, range(4))) == {"Xinjiang"}
+    finally:
+        over.set()
+        importing.join()
+    assert numbers._load_remote_ranges.cache_info().misses == 1
 
 
 def test_every_remote_area_code_is_barred_whole() -> None:
