@@ -13,7 +13,7 @@ import time
 import urllib.request
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -132,19 +132,17 @@ class Siege:
     kills: list[Kill] = field(default_factory=list)
 
     def rage(self, n_kills: int, load: Load) -> None:
-        """So many kills; the service is up at the end."""
+        """So many kills or one more, of each kind among any five; the service is up at the end."""
+        deck: list[Callable[[], None]] = []
         while len(self.kills) < n_kills:
             if self.random.random() < 0.8:
                 # As a rule there is something to lose; what is killed else may be starting or recovering.
                 _wait_for_another(load)
             time.sleep(self.random.uniform(0.0, 1.5))
-            chance = self.random.random()
-            if chance < 0.55:
-                self._kill_worker()
-            elif chance < 0.8:
-                self._kill_front_end()
-            else:
-                self._kill_both()
+            if not deck:
+                deck = [self._kill_worker, self._kill_worker, self._kill_front_end, self._kill_both]
+                self.random.shuffle(deck)
+            deck.pop()()
         self.house.wait_until_up()
 
     def _kill_worker(self) -> None:
