@@ -77,7 +77,7 @@ def list_accounts(config: Config = CONFIG) -> None:
 def create_account(
     name: Annotated[str, typer.Argument(help="At most 64 characters.")],
     sp_id: Annotated[str, typer.Option(help="As pushes name it; the name unless given.")] = "",
-    concurrency: Annotated[int | None, typer.Option(help="Calls at once; none: any number.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=0, help="Calls at once; none: any number.")] = None,
     config: Config = CONFIG,
 ) -> None:
     """Make an account."""
@@ -96,7 +96,7 @@ def create_account(
 def set_account(
     which: Annotated[str, typer.Argument(help="Name or id.")],
     standing: Annotated[Standing | None, typer.Option(help="A suspended one orders nothing.")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Calls at once; -1: any number.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=-1, help="Calls at once; -1: any number.")] = None,
     config: Config = CONFIG,
 ) -> None:
     """Change an account."""
@@ -161,8 +161,8 @@ def set_app(
     recording: Annotated[bool | None, typer.Option("--recording", help="Allow it; for ever.")] = None,
     status_url: Annotated[str | None, typer.Option(help="Where status events are pushed.")] = None,
     fee_url: Annotated[str | None, typer.Option(help="Where CDRs are pushed.")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Calls at once.")] = None,
-    calls_per_second: Annotated[float | None, typer.Option(help="Orders a second.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=0, help="Calls at once.")] = None,
+    calls_per_second: Annotated[float | None, typer.Option(min=0.01, help="Orders a second.")] = None,
     config: Config = CONFIG,
 ) -> None:
     """Change an application."""

@@ -8,7 +8,8 @@ from typing import Unpack
 
 from sqlalchemy import Connection
 
-from ivrcore.service.admin.by import By, account_target, without_query
+from ivrcore.service.admin.address import is_push_address, without_query
+from ivrcore.service.admin.by import By, account_target
 from ivrcore.service.admin.keys import APP_KEY_LENGTH, SECRET_LENGTH, random_text
 from ivrcore.service.model import Account, ClientApp, Number, NumberState, Service
 from ivrcore.service.store import accounts, numbers
@@ -96,9 +97,11 @@ def create_app(connection: Connection, by: By, account_id: int, new: NewApp) -> 
 
     Raises:
         NotFound: there is no such account.
-        RefusedChange: the account has five, or one of this name; only a callback can be recorded (FAQ 2.3).
+        RefusedChange: the account has five, or one of this name; only a callback can be recorded (FAQ 2.3);
+            an address for pushes is none.
     """
     _check_recording(new.service, recording=new.recording)
+    _check_addresses(new.status_url, new.fee_url)
     app = ClientApp(
         app_key=random_text(APP_KEY_LENGTH),
         secret=random_text(SECRET_LENGTH),
@@ -129,6 +132,7 @@ def change_app(
     """
     before = app_of(connection, account_id, app_key)
     _check_recording(before.service, recording=changes.get("recording", False))
+    _check_addresses(changes.get("status_url", ""), changes.get("fee_url", ""))
     after = accounts.set_app(connection, app_key, **changes)
     detail: dict[str, object] = {}
     for name in changes:
@@ -202,6 +206,12 @@ def assign_number(
 def _check_recording(service: Service, *, recording: bool) -> None:
     if recording and service is not Service.CALLBACK:
         raise RefusedChange("only a callback can be recorded")
+
+
+def _check_addresses(*urls: str) -> None:
+    for url in urls:
+        if url and not is_push_address(url):
+            raise RefusedChange("an address for pushes is http(s)://host, with a port and a path if need be")
 
 
 def _app_target(app: ClientApp) -> str:

@@ -21,11 +21,16 @@ from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ivrcore.service.admin import keys
+from ivrcore.service.admin.answers import (
+    wire,
+)
 from ivrcore.service.admin.asked import Asked, Reply, query_of
 from ivrcore.service.admin.by import By
 from ivrcore.service.admin.errors import AdminError, admin_error
 from ivrcore.service.admin.handlers import Handlers
-from ivrcore.service.admin.models import Wire, wire
+from ivrcore.service.admin.models import (
+    Wire,
+)
 from ivrcore.service.admin.operations import OPERATIONS, Operation
 from ivrcore.service.admin.ports import AdminPorts
 from ivrcore.service.admin.roles import may, sees

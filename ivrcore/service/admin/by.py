@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
@@ -30,9 +29,3 @@ class By:
 def account_target(account_id: int, *below: str) -> str:
     """Where an account, or something of it, stands in the audit log."""
     return "/".join(("accounts", str(account_id), *below))
-
-
-def without_query(url: str) -> str:
-    """An address without what may be a secret in it: its user and its query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if url else ""

@@ -8,15 +8,17 @@ from twisted.internet.defer import DeferredLock
 
 from ivrcore.service.admin import content as changes
 from ivrcore.service.admin.accounts import existing
+from ivrcore.service.admin.answers import (
+    TemplateBody,
+    TemplateList,
+    VoiceBody,
+    VoiceList,
+)
 from ivrcore.service.admin.asked import Asked, Reply
 from ivrcore.service.admin.errors import AdminError
 from ivrcore.service.admin.models import (
     ReviewBody,
-    TemplateBody,
-    TemplateList,
     TemplateText,
-    VoiceBody,
-    VoiceList,
     VoiceUpload,
 )
 from ivrcore.service.admin.ports import AdminPorts

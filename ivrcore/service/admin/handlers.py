@@ -10,32 +10,35 @@ from pydantic.alias_generators import to_camel
 
 from ivrcore.service.admin import accounts as changes
 from ivrcore.service.admin import operators as operator_changes
-from ivrcore.service.admin.asked import Asked
-from ivrcore.service.admin.by import account_target
-from ivrcore.service.admin.content_handlers import ContentHandlers
-from ivrcore.service.admin.errors import AdminError
-from ivrcore.service.admin.models import (
+from ivrcore.service.admin.answers import (
     AccountBody,
-    AccountChange,
     AccountList,
     AppBody,
-    AppChange,
     AppList,
     AppWithSecret,
     AuditBody,
     AuditList,
     CallBody,
     CallList,
-    NewAccount,
-    NewAppBody,
-    NewNumber,
-    NewOperator,
     NumberBody,
-    NumberChange,
     NumberList,
     OperatorBody,
     OperatorList,
     OperatorWithKey,
+)
+from ivrcore.service.admin.asked import Asked
+from ivrcore.service.admin.by import account_target
+from ivrcore.service.admin.content_handlers import ContentHandlers
+from ivrcore.service.admin.errors import AdminError
+from ivrcore.service.admin.models import (
+    AccountChange,
+    AppChange,
+    Change,
+    NewAccount,
+    NewAppBody,
+    NewNumber,
+    NewOperator,
+    NumberChange,
 )
 from ivrcore.service.admin.operators import WithKey
 from ivrcore.service.admin.roles import Action, may, sees
@@ -76,7 +79,7 @@ class Handlers(ContentHandlers):
 
     async def change_account(self, asked: Asked) -> AccountBody:
         """Its standing, or how many calls it may have at once (null: any number)."""
-        wanted = _wanted(asked.order(AccountChange), nullable=frozenset({"concurrency"}))
+        wanted = _wanted(asked.order(AccountChange))
         return AccountBody.of(await self._run(changes.change_account, asked.by, asked.account_id, **wanted))
 
     # -- applications -------------------------------------------------------------------------------------
@@ -148,7 +151,7 @@ class Handlers(ContentHandlers):
     async def change_number(self, asked: Asked) -> NumberBody:
         """Its state, its application, whether others may use it: in one transaction."""
         order = asked.order(NumberChange)
-        wanted = _wanted(order, nullable=frozenset({"app_key"}))
+        wanted = _wanted(order)
         changed = await self._run(_change_number, asked, asked.path["number"], wanted)
         return NumberBody.of(changed)
 
@@ -193,13 +196,9 @@ class Handlers(ContentHandlers):
         return AuditList.model_construct(items=[AuditBody.of(entry) for entry in found])
 
 
-def _wanted(order: Any, nullable: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """What a change names, by attribute; null is a value for a few, for the rest it is refused."""
-    wanted = {name: getattr(order, name) for name in sorted(order.model_fields_set)}
-    for name, value in wanted.items():
-        if value is None and name not in nullable:
-            raise AdminError(400, "null is no value of it", type(order).model_fields[name].alias or name)
-    return wanted
+def _wanted(order: Change) -> dict[str, Any]:
+    """What a change names, by attribute."""
+    return {name: getattr(order, name) for name in sorted(order.model_fields_set)}
 
 
 def _check_limits(asked: Asked, named: Any) -> None:

@@ -7,7 +7,9 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
-from ivrcore.service.admin.models import ErrorBody
+from ivrcore.service.admin.answers import (
+    ErrorBody,
+)
 from ivrcore.service.admin.operations import OPERATIONS, ROOT, Operation
 
 Json: TypeAlias = dict[str, object]

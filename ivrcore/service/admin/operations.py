@@ -6,6 +6,7 @@ The routes, the check of roles and /openapi.json are all made of this table.
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from ivrcore.service.admin import answers as a
 from ivrcore.service.admin import models as m
 from ivrcore.service.admin.models import Wire
 from ivrcore.service.admin.roles import Action
@@ -70,9 +71,9 @@ _TEMPLATES, _TEMPLATE = f"{_ACCOUNT}/templates", f"{_ACCOUNT}/templates/{{id}}"
 _OPERATORS, _OPERATOR = "/operators", "/operators/{name}"
 
 OPERATIONS = (
-    Operation("GET", "/me", "me", "Who asks.", None, m.OperatorBody),
+    Operation("GET", "/me", "me", "Who asks.", None, a.OperatorBody),
     Operation(
-        "GET", "/accounts", "list_accounts", "The accounts the operator sees.", Action.READ, m.AccountList
+        "GET", "/accounts", "list_accounts", "The accounts the operator sees.", Action.READ, a.AccountList
     ),
     Operation(
         "POST",
@@ -80,34 +81,34 @@ OPERATIONS = (
         "create_account",
         "Make an account.",
         Action.CHANGE_ACCOUNTS,
-        m.AccountBody,
+        a.AccountBody,
         m.NewAccount,
         201,
     ),
-    Operation("GET", _ACCOUNT, "get_account", "One account.", Action.READ, m.AccountBody),
+    Operation("GET", _ACCOUNT, "get_account", "One account.", Action.READ, a.AccountBody),
     Operation(
         "PATCH",
         _ACCOUNT,
         "change_account",
         "Change an account.",
         Action.CHANGE_ACCOUNTS,
-        m.AccountBody,
+        a.AccountBody,
         m.AccountChange,
     ),
-    Operation("GET", _APPS, "list_apps", "An account's applications.", Action.READ, m.AppList),
+    Operation("GET", _APPS, "list_apps", "An account's applications.", Action.READ, a.AppList),
     Operation(
         "POST",
         _APPS,
         "create_app",
         "Make an application; its secret is shown this once.",
         Action.CHANGE_APPS,
-        m.AppWithSecret,
+        a.AppWithSecret,
         m.NewAppBody,
         201,
     ),
-    Operation("GET", _APP, "get_app", "One application.", Action.READ, m.AppBody),
+    Operation("GET", _APP, "get_app", "One application.", Action.READ, a.AppBody),
     Operation(
-        "PATCH", _APP, "change_app", "Change an application.", Action.CHANGE_APPS, m.AppBody, m.AppChange
+        "PATCH", _APP, "change_app", "Change an application.", Action.CHANGE_APPS, a.AppBody, m.AppChange
     ),
     Operation(
         "POST",
@@ -115,42 +116,42 @@ OPERATIONS = (
         "replace_secret",
         "A new secret; the old one is good no more.",
         Action.CHANGE_APPS,
-        m.AppWithSecret,
+        a.AppWithSecret,
     ),
-    Operation("GET", _NUMBERS, "list_numbers", "An account's numbers.", Action.READ, m.NumberList),
+    Operation("GET", _NUMBERS, "list_numbers", "An account's numbers.", Action.READ, a.NumberList),
     Operation(
         "POST",
         _NUMBERS,
         "issue_number",
         "Issue a number.",
         Action.ISSUE_NUMBERS,
-        m.NumberBody,
+        a.NumberBody,
         m.NewNumber,
         201,
     ),
-    Operation("GET", _NUMBER, "get_number", "One number.", Action.READ, m.NumberBody),
+    Operation("GET", _NUMBER, "get_number", "One number.", Action.READ, a.NumberBody),
     Operation(
         "PATCH",
         _NUMBER,
         "change_number",
         "Pause, resume, release, assign or share a number.",
         Action.CHANGE_NUMBERS,
-        m.NumberBody,
+        a.NumberBody,
         m.NumberChange,
     ),
-    Operation("GET", _VOICES, "list_voices", "An account's voice files.", Action.READ, m.VoiceList),
+    Operation("GET", _VOICES, "list_voices", "An account's voice files.", Action.READ, a.VoiceList),
     Operation(
         "PUT",
         _VOICE,
         "put_voice",
         "Upload a voice file, as the body itself or in JSON.",
         Action.CHANGE_CONTENT,
-        m.VoiceBody,
+        a.VoiceBody,
         m.VoiceUpload,
         raw=True,
         queries=(Query("convert", {"type": "boolean"}, "Make it right where it is not."),),
     ),
-    Operation("GET", _VOICE, "get_voice", "One voice file.", Action.READ, m.VoiceBody),
+    Operation("GET", _VOICE, "get_voice", "One voice file.", Action.READ, a.VoiceBody),
     Operation(
         "DELETE", _VOICE, "delete_voice", "Delete a voice file.", Action.CHANGE_CONTENT, None, status=204
     ),
@@ -162,17 +163,17 @@ OPERATIONS = (
         "review_voice",
         "Approve or reject a voice file.",
         Action.REVIEW,
-        m.VoiceBody,
+        a.VoiceBody,
         m.ReviewBody,
     ),
-    Operation("GET", _TEMPLATES, "list_templates", "An account's templates.", Action.READ, m.TemplateList),
+    Operation("GET", _TEMPLATES, "list_templates", "An account's templates.", Action.READ, a.TemplateList),
     Operation(
         "POST",
         _TEMPLATES,
         "add_template",
         "Add a template; its id is made here.",
         Action.CHANGE_CONTENT,
-        m.TemplateBody,
+        a.TemplateBody,
         m.TemplateText,
         201,
     ),
@@ -182,10 +183,10 @@ OPERATIONS = (
         "put_template",
         "Add a template under an id, or replace it.",
         Action.CHANGE_CONTENT,
-        m.TemplateBody,
+        a.TemplateBody,
         m.TemplateText,
     ),
-    Operation("GET", _TEMPLATE, "get_template", "One template.", Action.READ, m.TemplateBody),
+    Operation("GET", _TEMPLATE, "get_template", "One template.", Action.READ, a.TemplateBody),
     Operation(
         "DELETE", _TEMPLATE, "delete_template", "Delete a template.", Action.CHANGE_CONTENT, None, status=204
     ),
@@ -195,7 +196,7 @@ OPERATIONS = (
         "review_template",
         "Approve or reject a template.",
         Action.REVIEW,
-        m.TemplateBody,
+        a.TemplateBody,
         m.ReviewBody,
     ),
     Operation(
@@ -204,7 +205,7 @@ OPERATIONS = (
         "search_calls",
         "Calls of the last two months.",
         Action.SEARCH_CALLS,
-        m.CallList,
+        a.CallList,
         queries=(
             Query(
                 "fragment",
@@ -221,11 +222,11 @@ OPERATIONS = (
         "list_audit",
         "The audit log, the last change first.",
         Action.READ_AUDIT,
-        m.AuditList,
+        a.AuditList,
         queries=(Query("account", _ID), Query("before", _ID, "Only smaller ids."), LIMIT),
     ),
     Operation(
-        "GET", _OPERATORS, "list_operators", "Every operator.", Action.CHANGE_OPERATORS, m.OperatorList
+        "GET", _OPERATORS, "list_operators", "Every operator.", Action.CHANGE_OPERATORS, a.OperatorList
     ),
     Operation(
         "POST",
@@ -233,7 +234,7 @@ OPERATIONS = (
         "create_operator",
         "Make an operator; the key is shown this once.",
         Action.CHANGE_OPERATORS,
-        m.OperatorWithKey,
+        a.OperatorWithKey,
         m.NewOperator,
         201,
     ),
@@ -252,6 +253,6 @@ OPERATIONS = (
         "replace_key",
         "A new key; the old one is good no more.",
         Action.CHANGE_OPERATORS,
-        m.OperatorWithKey,
+        a.OperatorWithKey,
     ),
 )

@@ -121,6 +121,7 @@ def test_the_first_operator_needs_no_other(house: House) -> None:
         (("app", "set", "none", "--name", "x"), "no application none"),
         (("app", "create", "Calls", "--service", "callback"), "already"),
         (("app", "create", "R", "--service", "verification", "--recording"), "only a callback"),
+        (("app", "create", "U", "--service", "callback", "--fee-url", "sp.example.com"), "http(s)://host"),
         (("number", "pause", "+86000"), "no number"),
         (("operator", "key", "nobody"), "no operator"),
         (("operator", "create", "a.b", "--role", "reader"), "letters"),

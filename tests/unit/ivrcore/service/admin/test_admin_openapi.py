@@ -33,7 +33,18 @@ CHECKS = [
 Operation: TypeAlias = APIOperation[Any, Any, Any, Any]
 Case: TypeAlias = schemathesis.Case[Any]
 
-SCHEMA = schemathesis.openapi.from_dict(document(ApiSettings(), with_admin=True))
+
+def without_security() -> dict[str, Any]:
+    """The document as if anybody could ask: else keys of its own making go before ours."""
+    told: dict[str, Any] = document(ApiSettings(), with_admin=True)
+    del told["components"]["securitySchemes"]
+    for methods in told["paths"].values():
+        for operation in methods.values():
+            operation.pop("security", None)
+    return told
+
+
+SCHEMA = schemathesis.openapi.from_dict(without_security())
 CASES = [
     pytest.param(operation, mode, id=f"{mode.value} {operation.label}")
     for operation in (found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok))
@@ -50,13 +61,13 @@ def test_every_answer_of_the_admin_api_is_documented(
     tried(operation, mode, admin)
 
 
-def tried(operation: Operation, mode: GenerationMode, admin: AdminWorld) -> int:
+def tried(operation: Operation, mode: GenerationMode, admin: AdminWorld, examples: int = 6) -> int:
     """Exchange a few requests by the document; how many were taken."""
     taken = 0
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
-        max_examples=6,
+        max_examples=examples,
         derandomize=True,
         database=None,
         deadline=None,
@@ -71,6 +82,7 @@ def tried(operation: Operation, mode: GenerationMode, admin: AdminWorld) -> int:
             case.path_parameters["appKey"] = admin.apps[1].app_key
         headers = {"Authorization": f"Bearer {admin.keys[Role.OWNER, None]}"}
         response = case.call(base_url=admin.api.base, headers=headers, allow_redirects=False)
+        assert response.status_code not in (401, 429)
         case.validate_response(response, checks=CHECKS)
         taken += response.status_code < 300
 
@@ -81,7 +93,7 @@ def tried(operation: Operation, mode: GenerationMode, admin: AdminWorld) -> int:
 @pytest.mark.parametrize("path", ["/accounts/{account}", "/accounts/{account}/apps/{appKey}"])
 def test_what_the_admin_api_is_tried_with_is_also_taken(path: str, admin: AdminWorld) -> None:
     # Otherwise everything above might have been refused at the door.
-    assert tried(SCHEMA[ROOT + path]["PATCH"], GenerationMode.POSITIVE, admin)
+    assert tried(SCHEMA[ROOT + path]["PATCH"], GenerationMode.POSITIVE, admin, 20)
 
 
 def test_the_document_has_every_operation_and_none_without_the_admin_api() -> None:
