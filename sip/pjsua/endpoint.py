@@ -82,6 +82,7 @@ class PjsuaEndpoint:
         self._accounts: dict[Trunk, _Account] = {}
         self._waiting_for_end: Deferred[None] | None = None
         self._counter = 0
+        self._destroyed = False
         self._owner = threading.get_ident()
         self._endpoint = pj.Endpoint()
         silence_log()
@@ -277,8 +278,17 @@ class PjsuaEndpoint:
 
     @property
     def lingering(self) -> int:
-        """See sip.endpoint.Endpoint."""
-        occupied = int(native_library().pjsua_call_get_count())
+        """See sip.endpoint.Endpoint.
+
+        The stack's locks are passed first: who asks whether a process still serves calls, as a worker's ping
+        does, is to learn by its silence that the stack stands still.
+        """
+        if self._destroyed:
+            return 0
+        library = native_library()
+        library.pjsua_get_snd_dev(None, None)  # under pjsua's own lock
+        library.pjsua_conf_get_active_ports()  # under that of the conference
+        occupied = int(library.pjsua_call_get_count())
         return max(0, occupied - sum(leg.has_call for leg in self._legs.values()))
 
     def host(self) -> str:
@@ -328,6 +338,7 @@ class PjsuaEndpoint:
         done.callback(None)
 
     def _destroy(self) -> None:
+        self._destroyed = True
         self.inbox.close()
         self._legs.clear()
         self.ended_calls.release()
