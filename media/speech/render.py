@@ -39,15 +39,20 @@ def speak(text: str, voice: str, rate_wpm: int, pitch: int, target: str) -> None
         Exception: whatever the library, its driver or a missing libespeak-ng raises.
     """
     import pyttsx3  # here, so that a missing library is reported like every other failure
+    from pyttsx3.drivers import _espeak
+    from pyttsx3.drivers.espeak import EspeakDriver
 
     engine: Any = pyttsx3.init("espeak")
     ended: list[bool] = []
     errors: list[Exception] = []
     engine.connect("finished-utterance", lambda name, completed: ended.append(completed))  # noqa: ARG005
     engine.connect("error", lambda name, exception: errors.append(exception))  # noqa: ARG005
-    engine.setProperty("voice", voice)
-    engine.setProperty("rate", rate_wpm)
-    engine.setProperty("pitch", pitch)
+    # Not by the engine, which sets what it is told when it begins to speak, and then drops what its library's
+    # own thread has not done: about one text in a hundred came at the driver's rate or pitch.
+    _set(_espeak, EspeakDriver, "pitch", pitch - 1 if pitch else 1)  # so the rate of its start is set as well
+    EspeakDriver.setProperty("voice", voice)
+    _set(_espeak, EspeakDriver, "rate", rate_wpm)
+    _set(_espeak, EspeakDriver, "pitch", pitch)
     engine.save_to_file(text, target)
     engine.runAndWait()
     # The driver's loop ends before its synthesis does; only the event says that the file is closed.
@@ -55,6 +60,14 @@ def speak(text: str, voice: str, rate_wpm: int, pitch: int, target: str) -> None
         time.sleep(_POLL_S)
     if errors:
         raise errors[0]
+
+
+def _set(library: Any, driver: Any, name: str, value: int) -> None:
+    """Set a parameter, and return when the library's thread has it, and with it all before."""
+    driver.setProperty(name, value)
+    current = 1
+    while library.dll.espeak_GetParameter(getattr(library, name.upper()), current) != value:
+        time.sleep(_POLL_S / 10)
 
 
 if __name__ == "__main__":
