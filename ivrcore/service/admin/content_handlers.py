@@ -53,7 +53,7 @@ class ContentHandlers:
 
     async def put_voice(self, asked: Asked) -> VoiceBody:
         """A new one, or another under a name that is there; it has to be reviewed then."""
-        audio, to_convert = _uploaded(asked)
+        audio, to_convert = await self._in_thread(lambda: _uploaded(asked))
         await self._read(existing, asked.account_id)
         places, name = self._ports.places, asked.path["name"]
         prepared: Prepared = await self._in_thread(

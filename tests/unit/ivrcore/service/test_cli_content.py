@@ -11,6 +11,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from ivrcore.cli import app
+from ivrcore.service.cli_content import _bar
 from ivrcore.service.model import Review, Template, VoiceFile
 from ivrcore.service.ops.init import run_init
 from ivrcore.service.ops.offline import offline_store
@@ -200,3 +201,16 @@ def test_a_template_is_added_reviewed_listed_and_deleted(studio: Studio) -> None
     assert "no template" in studio.ivrcore("template", "delete", "T1", status=2)
     for options, told in ((("--id", "a b"), "1 to 32"), (("--name", "x" * 65), "at most 64")):
         assert told in studio.ivrcore("template", "add", "您好", *options, status=1)
+
+
+def test_a_batch_shows_its_progress_where_somebody_looks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    things = ["a.wav", "b.wav"]
+    assert list(_bar("voice files", things)(things)) == things
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert list(_bar("voice files", things)(things)) == things
+    captured = capsys.readouterr()
+    assert "voice files" in captured.err
+    assert captured.out == ""
