@@ -1,5 +1,8 @@
 """A call that is prepared in a thread: it begins when it is ready, or it ends with a record that says why."""
 
+import shlex
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +22,7 @@ from ivrcore.program import AppReactor
 from ivrcore.request import CallbackRequest, NotificationElement, NotificationRequest, VerificationRequest
 from ivrcore.sounds import PromptFiles, ToneFiles
 from ivrcore.tasks import CallbackTask, NotificationTask, Task, VerificationTask
+from media.speech.choice import SpeechSettings, speech_engine
 from media.speech.testing import HumEngine
 from media.speech.voice import Voice
 from media.wav import write_alaw
@@ -337,3 +341,31 @@ def test_call_that_fails_at_its_first_dial_has_one_record(
     stage.open().place(speak())
     stage.run()
     assert stage.record.verdict.state_code == StateCode.INTERNAL_ERROR
+
+
+# ---- who speaks
+
+
+def test_program_that_hangs_ends_the_call_in_time_with_nobody_called(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs = shlex.join([sys.executable, "-c", "import time; time.sleep(60)"]) + " {wav}"
+    stage.settings = replace(stage.settings, speech=SpeechSettings("command", hangs, timeout_s=0.5))
+    monkeypatch.setattr(app, "speech_engine", speech_engine)
+    begun_s = time.monotonic()
+    stage.open().place(speak())
+    stage.run()
+    assert time.monotonic() - begun_s < 10.0
+    verdict = stage.record.verdict
+    assert (verdict.state_code, verdict.release_point) == (StateCode.TTS_FAILED, 8005)
+    assert stage.endpoint.legs == {}
+
+
+def test_builtin_prompts_are_spoken_by_the_engine_that_was_set(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = HumEngine()
+    monkeypatch.setattr(app, "speech_engine", lambda _settings: engine)
+    stage.open().place(CallbackTask(replace(CALLBACK, play_pre_voice=True)))
+    stage.run()
+    assert [text for text, _ in engine.spoken] == ["正在为您转接中，请稍后"]
