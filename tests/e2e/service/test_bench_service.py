@@ -14,7 +14,7 @@ def test_every_request_is_accepted_and_every_delay_measured() -> None:
     assert answers == {"0": 12}
     n_of = {spread.what.strip(): spread.n for spread in spreads}
     n_warm = n_of["request → INVITE"]
-    assert 4 <= n_warm <= 8  # the first second is not counted
+    assert 4 <= n_warm < 12  # the first second is not counted
     assert n_of == {
         "request → INVITE": n_warm,
         "answer → INVITE": n_warm,

@@ -28,7 +28,7 @@ TALK_MS = 2500
 LOCK_S = 5.0
 """How long the store waits for a lock before it refuses."""
 
-PROMPT_S = 4.0
+PROMPT_S = 6.0
 """For an order or a push that nothing delays, on a busy machine; time-outs are longer."""
 
 ENDING_S = 15.0
