@@ -11,9 +11,7 @@ from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import soundfile
-
-from media import convert, level, wav
+from media import level, wav
 from media.errors import MediaError, MediaFileError
 from media.types import SAMPLE_RATE_HZ
 from media.wav import SERVICE_MAX_FILE_BYTES
@@ -173,6 +171,10 @@ def prepare_file(path: Path, name: str, scratch: Path, *, to_convert: bool = Fal
 
 
 def _convert(source: Path, target: Path) -> None:
+    import soundfile  # needed by conversions alone, as is media.convert
+
+    from media import convert
+
     try:
         duration_s = float(soundfile.info(source).duration)
     except (soundfile.SoundFileError, OSError, TypeError):
