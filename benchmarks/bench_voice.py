@@ -221,12 +221,13 @@ def draw(path: Path, results: dict[tuple[str, int], Measured], sounds: dict[tupl
     figure, axes = plt.subplots(2, 2, figsize=(12, 7.5))
     plain = axes[0, 0]
     for key, m in results.items():
-        mine = key == chosen
-        plain.plot(m.f0_hz, m.formants_hz[2], "o", color="#e45756" if mine else "#4c78a8")
-        plain.annotate(f"{key[0] or 'none'} {key[1]}", (m.f0_hz, m.formants_hz[2]), fontsize=7)
+        tones_st, size = m.f0_high_st - m.f0_low_st, 40 * m.digits_db**2
+        plain.scatter(m.f0_hz, tones_st, size, color="#e45756" if key == chosen else "#4c78a8", alpha=0.6)
+        plain.annotate(f"{key[0] or 'none'} {key[1]}", (m.f0_hz, tones_st), fontsize=7)
     plain.axvspan(200, 260, color="#54a24b", alpha=0.15, linewidth=0)
     plain.set_xlabel("median F0 in Hz (shaded: young women)")
-    plain.set_ylabel("median F3 in Hz")
+    plain.set_ylabel("range of the tones in semitones")
+    plain.set_title("large: digits are far from each other", fontsize=9)
     shown = [key for key in (("", 50), ("f5", 50), chosen) if key in sounds]
     for axis, key in zip(axes.ravel()[1:], dict.fromkeys(shown), strict=False):
         axis.specgram(sounds[key], NFFT=256, Fs=SAMPLE_RATE_HZ, noverlap=192, cmap="Greys")
