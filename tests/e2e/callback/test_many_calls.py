@@ -23,9 +23,10 @@ def test_two_hundred_calls_in_one_process_all_talk_and_end(long_run: LongRun) ->
 @pytest.mark.parametrize("what", ["descriptors", "threads"])
 def test_descriptors_and_threads_do_not_grow_after_the_warm_up(long_run: LongRun, what: str) -> None:
     counts = [held[what] for held in long_run.held_after()]
-    # A socket or a worker may be between two calls; it comes back, and the level does not rise.
+    # A socket, a worker, a stopped player that is yet to be destroyed may be held between two calls, and goes.
+    # What leaks stays, so it raises the least that is held.
     quarter = (CALLS - WARM_UP) // 2
-    assert max(counts[-quarter:]) <= max(counts[WARM_UP : WARM_UP + quarter]), counts
+    assert min(counts[-quarter:]) <= min(counts[WARM_UP : WARM_UP + quarter]), counts
 
 
 def test_memory_grows_by_less_than_10_kb_a_call(long_run: LongRun) -> None:
