@@ -23,7 +23,7 @@ def test_two_hundred_calls_in_one_process_all_talk_and_end(long_run: LongRun) ->
 @pytest.mark.parametrize("what", ["descriptors", "threads"])
 def test_descriptors_and_threads_do_not_grow_after_the_warm_up(long_run: LongRun, what: str) -> None:
     counts = [held[what] for held in long_run.held_after()]
-    # A socket, a worker, a stopped player that is yet to be destroyed may be held between two calls, and goes.
+    # A socket, a worker, a stopped player that is yet to be destroyed may be held between two calls; it goes.
     # What leaks stays, so it raises the least that is held.
     quarter = (CALLS - WARM_UP) // 2
     assert min(counts[-quarter:]) <= min(counts[WARM_UP : WARM_UP + quarter]), counts
