@@ -46,7 +46,8 @@ engine: setup
 # code on both. Not in `make test`, because without a cached engine it costs the build.
 e2e-engine: engine
 	IVRCORE_ENGINE=own $(PYTEST) tests/e2e/engine tests/e2e/loopback/test_endpoint_start.py \
-		tests/e2e/loopback/test_bridge_audio.py tests/e2e/loopback/test_leg_media.py -q
+		tests/e2e/loopback/test_bridge_audio.py tests/e2e/loopback/test_leg_media.py \
+		tests/e2e/loopback/test_tls.py -q
 
 # Hours of speech and whole batteries: for those who change the detector.
 slow: setup

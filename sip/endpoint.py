@@ -14,7 +14,7 @@ from sip.bridge import Bridge
 from sip.errors import SipConfigError
 from sip.leg import Leg, LegListener
 from sip.rtp_ports import FIRST_PORT, LAST_PORT, RtpPorts
-from sip.trunk import DEFAULT_CODECS, check_codecs
+from sip.trunk import DEFAULT_CODECS, Srtp, check_codecs
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,10 @@ class EndpointSettings:
             adds, and what a late packet may be late by without a gap.
         cache_dir: where prepared sounds (unrolled loops) are kept.
         trace_file: SIP messages and the stack's log go there; None for no trace.
+        tls_port: TCP port for SIP over TLS, 0 takes a free one; None opens none before a TLS trunk is used.
+        tls_certificate, tls_key: PEM files, ours; needed by those who call us.
+        tls_authorities: PEM file of the authorities that far ends are checked with; "" takes the system's.
+        srtp: of calls that come in; those that go out have their trunk's.
         rtp_first_port, rtp_last_port: RTP and RTCP of all legs, see sip.rtp_ports.
         realtime: let the audio threads run before ordinary work, where the system permits it.
     """
@@ -41,12 +45,23 @@ class EndpointSettings:
     trace_file: Path | None = None
     user_agent: str = "ivrcore"
     realtime: bool = True
+    tls_port: int | None = None
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_authorities: str = ""
+    srtp: Srtp = Srtp.OFF
     rtp_first_port: int = FIRST_PORT
     rtp_last_port: int = LAST_PORT
 
     def __post_init__(self) -> None:
         RtpPorts(self.rtp_first_port, self.rtp_last_port)
         check_codecs(self.codecs)
+        if self.srtp not in tuple(Srtp):
+            raise SipConfigError(f"SRTP '{self.srtp}': must be one of {', '.join(Srtp)}")
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise SipConfigError("a TLS certificate and its key belong together: name both")
+        if self.tls_port is not None and not 0 <= self.tls_port <= 65535:
+            raise SipConfigError(f"TLS port {self.tls_port} is not 0 to 65535")
         if not 0 <= self.sip_port <= 65535:
             raise SipConfigError(f"SIP port {self.sip_port} is not 0 to 65535")
         if self.jitter_buffer_ms % 20 or not 0 <= self.jitter_buffer_ms <= 200:

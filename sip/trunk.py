@@ -5,6 +5,8 @@ Leaves out registration: a trunk is a peer, not a telephone.
 
 import re
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
 
 from sip.errors import SipConfigError
 
@@ -20,6 +22,21 @@ _URI = re.compile(
 )
 
 
+class Transport(StrEnum):
+    """What carries the signalling."""
+
+    UDP = "udp"
+    TLS = "tls"
+
+
+class Srtp(StrEnum):
+    """Whether media are encrypted (RFC 3711), with keys in the signalling (RFC 4568)."""
+
+    OFF = "off"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
 @dataclass(frozen=True)
 class Trunk:
     """How an endpoint reaches the network.
@@ -30,6 +47,8 @@ class Trunk:
         user, password: digest credentials (RFC 8760, RFC 2617), "" for a trunk that asks for none.
         identity_host: host part of our From and P-Asserted-Identity; "" takes the trunk's host.
         codecs: what is offered, best first.
+        transport: what carries the signalling to `host`; a SIP URI that is dialled names its own.
+        srtp: needs TLS, because the keys are in the signalling. Optional: a far end may decline.
 
     Raises:
         SipConfigError: a part is malformed; the text names it.
@@ -41,8 +60,15 @@ class Trunk:
     password: str = field(default="", repr=False)
     identity_host: str = ""
     codecs: tuple[str, ...] = DEFAULT_CODECS
+    transport: Transport = Transport.UDP
+    srtp: Srtp = Srtp.OFF
 
     def __post_init__(self) -> None:
+        # As plain words from a file of settings they are as good.
+        object.__setattr__(self, "transport", _member(Transport, self.transport, what="transport"))
+        object.__setattr__(self, "srtp", _member(Srtp, self.srtp, what="SRTP"))
+        if self.srtp is not Srtp.OFF and self.transport is not Transport.TLS:
+            raise SipConfigError(f"SRTP {self.srtp} needs transport tls: its keys are in the signalling")
         _check_host(self.host, what="trunk")
         _check_host(self.identity_host, what="identity host")
         if self.proxy:
@@ -63,7 +89,8 @@ class Trunk:
         if not self.host:
             raise SipConfigError(f"number {number_or_uri} needs a trunk: name one with --trunk host[:port]")
         # '#' is no user character in a URI (RFC 3261 section 25.1) and must travel escaped.
-        return f"sip:{number_or_uri.replace('#', '%23')}@{self.host}"
+        over = ";transport=tls" if self.transport is Transport.TLS else ""
+        return f"sip:{number_or_uri.replace('#', '%23')}@{self.host}{over}"
 
     def identity_of(self, display: str, local_host: str) -> str:
         """Our own URI that shows `display` to the called party."""
@@ -89,6 +116,16 @@ def check_codecs(codecs: tuple[str, ...]) -> None:
             raise SipConfigError(f"unknown codec '{codec}': known are {', '.join(KNOWN_CODECS)}")
     if len(set(codecs)) != len(codecs):
         raise SipConfigError(f"a codec is named twice in {', '.join(codecs)}")
+
+
+_Member = TypeVar("_Member", bound=StrEnum)
+
+
+def _member(kind: type[_Member], value: str, *, what: str) -> _Member:
+    try:
+        return kind(value)
+    except ValueError:
+        raise SipConfigError(f"{what} '{value}': must be one of {', '.join(kind)}") from None
 
 
 def _check_host(host: str, *, what: str) -> None:

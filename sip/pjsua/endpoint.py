@@ -25,10 +25,11 @@ from sip.pjsua.inbox import Inbox
 from sip.pjsua.leg import PjsuaLeg
 from sip.pjsua.message import header, uri_user
 from sip.pjsua.priority import realtime_for_new_threads
+from sip.pjsua.secure import open_tls, protect_media
 from sip.pjsua.stopped import LOOK_S, StoppedPlayers
 from sip.reactor import Reactor
 from sip.rtp_ports import RtpPorts, legs_with_room, raise_file_limit, this_machine, warnings
-from sip.trunk import Trunk
+from sip.trunk import Srtp, Transport, Trunk
 
 log = logging.getLogger("ivrcore.sip")
 
@@ -80,6 +81,7 @@ class PjsuaEndpoint:
         self._incoming = incoming
         self._legs: dict[LegId, PjsuaLeg] = {}
         self._accounts: dict[Trunk, _Account] = {}
+        self._first_account: _Account | None = None
         self._waiting_for_end: Deferred[None] | None = None
         self._counter = 0
         self._destroyed = False
@@ -127,8 +129,12 @@ class PjsuaEndpoint:
             endpoint.audDevManager().setNullDev()
         self._learn_codecs()
         self._rank_codecs(settings.codecs)
+        self._tls_address = "" if settings.tls_port is None else open_tls(endpoint, settings)
         # The first account takes the INVITEs that come in.
-        self.account_for(Trunk(codecs=settings.codecs))
+        plain, srtp = Trunk(codecs=settings.codecs), Srtp(settings.srtp)
+        self._first_account = self._new_account(plain, srtp)
+        if srtp is plain.srtp:
+            self._accounts[plain] = self._first_account
 
     def _with_room(self, limits: EngineLimits) -> EngineLimits:
         """The engine's limits, lowered to what ports and descriptors suffice for; both are said."""
@@ -183,6 +189,11 @@ class PjsuaEndpoint:
         """`host:port` SIP really listens on."""
         return self._address
 
+    @property
+    def tls_address(self) -> str:
+        """`host:port` SIP over TLS listens on, "" while nothing asked for TLS."""
+        return self._tls_address
+
     def new_leg(self, name: str, listener: LegListener) -> PjsuaLeg:
         """A leg to dial with."""
         if threading.get_ident() != self._owner:
@@ -232,6 +243,12 @@ class PjsuaEndpoint:
         if trunk in self._accounts:
             return self._accounts[trunk]
         self._codecs_towards(trunk)
+        if trunk.transport is Transport.TLS and not self._tls_address:
+            self._tls_address = open_tls(self._endpoint, self._settings)
+        account = self._accounts[trunk] = self._new_account(trunk, trunk.srtp)
+        return account
+
+    def _new_account(self, trunk: Trunk, srtp: Srtp) -> _Account:
         config = pj.AccountConfig()
         config.idUri = f"sip:{self._settings.user_agent}@{self._address}"
         config.regConfig.registerOnAdd = False
@@ -243,9 +260,9 @@ class PjsuaEndpoint:
         rtp.boundAddress = self._settings.bind
         rtp.port, rtp.portRange = self._rtp_ports.window(self._chance)
         config.mediaConfig.streamKaEnabled = False
+        protect_media(config, srtp)
         account = _Account(self._take_incoming)
-        account.create(config, len(self._accounts) == 0)
-        self._accounts[trunk] = account
+        account.create(config, self._first_account is None)
         return account
 
     @contextmanager
@@ -342,9 +359,11 @@ class PjsuaEndpoint:
         self.inbox.close()
         self._legs.clear()
         self.ended_calls.release()
-        for account in self._accounts.values():
+        accounts = [*self._accounts.values(), self._first_account]
+        for account in dict.fromkeys(one for one in accounts if one is not None):
             account.shutdown()
         self._accounts.clear()
+        self._first_account = None
         try:
             self._endpoint.libDestroy()
         except pj.Error as error:

@@ -129,7 +129,7 @@ class PjsuaLeg:
             call.start_cue = player.connect
         param = pj.CallOpParam(True)
         param.opt.audioCount = 1
-        param.opt.videoCount = 0
+        _audio_only(param)
         param.txOption.localUri = f"<{identity}>"
         asserted = pj.SipHeader()
         asserted.hName, asserted.hValue = "P-Asserted-Identity", f"<{identity}>"
@@ -168,7 +168,7 @@ class PjsuaLeg:
     ) -> None:
         """See sip.leg.Leg."""
         param = pj.CallOpParam(True)
-        param.opt.videoCount = 0
+        _audio_only(param)
         param.statusCode = 183 if early_media is not None else status
         if failure is not None:
             param.txOption.headers.append(_reason(failure))
@@ -179,7 +179,7 @@ class PjsuaLeg:
     def answer(self) -> None:
         """See sip.leg.Leg."""
         param = pj.CallOpParam(True)
-        param.opt.videoCount = 0
+        _audio_only(param)
         param.statusCode = 200
         self._answer_with(param)
 
@@ -431,6 +431,14 @@ class PjsuaLeg:
     def _tell_if_alive(self, event: LegEvent) -> None:
         if not self._over:
             self._listener(event)
+
+
+def _audio_only(param: pj.CallOpParam) -> None:
+    param.opt.videoCount = 0
+    if hasattr(
+        param.opt, "textCount"
+    ):  # since pjproject 2.16, which offers a text stream unless told otherwise
+        param.opt.textCount = 0
 
 
 def _reason(cause: HangupCause) -> pj.SipHeader:

@@ -12,6 +12,9 @@ from typing import Generic, TypeVar
 _T = TypeVar("_T")
 
 PJMEDIA_FILE_NO_LOOP: int
+PJMEDIA_SRTP_DISABLED: int
+PJMEDIA_SRTP_MANDATORY: int
+PJMEDIA_SRTP_OPTIONAL: int
 PJMEDIA_TYPE_AUDIO: int
 PJSIP_EVENT_RX_MSG: int
 PJSIP_EVENT_TSX_STATE: int
@@ -20,11 +23,14 @@ PJSIP_INV_STATE_EARLY: int
 PJSIP_INV_STATE_DISCONNECTED: int
 PJSIP_REDIRECT_REJECT: int
 PJSIP_ROLE_UAS: int
+PJSIP_TRANSPORT_TLS: int
 PJSIP_TRANSPORT_UDP: int
 PJSIP_TSX_STATE_TRYING: int
 PJSUA_DTMF_METHOD_RFC2833: int
 PJSUA_DTMF_METHOD_SIP_INFO: int
 PJSUA_INVALID_ID: int
+PJ_SSL_SOCK_PROTO_TLS1_2: int
+PJ_SSL_SOCK_PROTO_TLS1_3: int
 
 class Error(Exception):
     status: int
@@ -81,7 +87,15 @@ class TransportConfig:
     port: int
     portRange: int
     boundAddress: str
+    tlsConfig: TlsConfig
     def __init__(self) -> None: ...
+
+class TlsConfig:
+    CaListFile: str
+    certFile: str
+    privKeyFile: str
+    proto: int
+    verifyServer: bool
 
 class TransportInfo:
     localName: str
@@ -124,6 +138,8 @@ class AccountSipConfig:
 class AccountMediaConfig:
     transportConfig: TransportConfig
     streamKaEnabled: bool
+    srtpUse: int
+    srtpSecureSignaling: int
 
 class AccountConfig:
     idUri: str
@@ -165,6 +181,7 @@ class SipTxOption:
 class CallSetting:
     audioCount: int
     videoCount: int
+    textCount: int  # since 2.16
 
 class CallOpParam:
     opt: CallSetting

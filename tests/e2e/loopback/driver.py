@@ -57,7 +57,12 @@ class Driver(LineOnlyReceiver):
         self._bridges: dict[tuple[str, str], Bridge] = {}
         self._alive = 0
         self.endpoint = endpoint_of(self._on_incoming)
-        say("ready", address=self.endpoint.address, calls=self.endpoint.limits.calls)
+        say(
+            "ready",
+            address=self.endpoint.address,
+            tls_address=self.endpoint.tls_address,
+            calls=self.endpoint.limits.calls,
+        )
 
     def lineReceived(self, line: bytes) -> None:  # noqa: N802
         """One order."""

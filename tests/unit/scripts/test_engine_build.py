@@ -154,6 +154,19 @@ def test_release_is_read_and_accepted(
     assert build._version(build._unpack(path, tmp_path / "s")) == version
 
 
+def test_a_stream_says_that_it_has_started_before_it_asks_for_packets(tmp_path: Path) -> None:
+    path = tmp_path / build._UDP
+    path.parent.mkdir(parents=True)
+    path.write_text(f"begin\n    {build._FIRST_READ}\nend\n")
+    build._correct(tmp_path)
+    assert path.read_text() == f"begin\n    {build._STARTED}\n    {build._FIRST_READ}\nend\n"
+
+
+def test_source_that_has_changed_where_we_correct_it_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="not as expected"):
+        build._correct(tmp_path)
+
+
 def test_release_before_2_16_is_refused_by_number(tmp_path: Path) -> None:
     (tmp_path / "version.mak").write_text(VERSION.format(2, 15, 1))
     with pytest.raises(BuildError, match=r"pjproject 2\.15\.1 is too old: 2\.16 or later is needed"):

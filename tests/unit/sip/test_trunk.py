@@ -3,7 +3,7 @@
 import pytest
 
 from sip.errors import SipConfigError, SipError
-from sip.trunk import DEFAULT_CODECS, KNOWN_CODECS, Trunk, check_codecs, check_uri
+from sip.trunk import DEFAULT_CODECS, KNOWN_CODECS, Srtp, Transport, Trunk, check_codecs, check_uri
 
 
 def one_line(error: pytest.ExceptionInfo[SipConfigError]) -> str:
@@ -205,3 +205,35 @@ def test_checked_uri_comes_back_unchanged() -> None:
 def test_config_error_is_a_sip_error_and_a_value_error() -> None:
     assert issubclass(SipConfigError, SipError)
     assert issubclass(SipConfigError, ValueError)
+
+
+def test_numbers_of_a_tls_trunk_go_over_tls_and_uris_as_they_stand() -> None:
+    trunk = Trunk("gw.example", transport=Transport.TLS)
+    assert trunk.uri_of("100") == "sip:100@gw.example;transport=tls"
+    assert trunk.uri_of("sip:alice@host") == "sip:alice@host"
+
+
+def test_transport_and_srtp_may_be_the_words_of_a_file_of_settings() -> None:
+    trunk = Trunk("gw.example", transport="tls", srtp="required")  # type: ignore[arg-type]  # as JSON has them
+    assert trunk == Trunk("gw.example", transport=Transport.TLS, srtp=Srtp.REQUIRED)
+    assert trunk.srtp is Srtp.REQUIRED
+
+
+@pytest.mark.parametrize("srtp", [Srtp.OPTIONAL, Srtp.REQUIRED])
+def test_srtp_without_tls_is_refused_because_its_keys_would_travel_in_the_clear(srtp: Srtp) -> None:
+    with pytest.raises(SipConfigError) as error:
+        Trunk("gw.example", srtp=srtp)
+    assert one_line(error) == f"SRTP {srtp} needs transport tls: its keys are in the signalling"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"transport": "tcp"}, "transport 'tcp': must be one of udp, tls"),
+        ({"srtp": "yes"}, "SRTP 'yes': must be one of off, optional, required"),
+    ],
+)
+def test_unknown_transport_or_srtp_is_refused_by_name(words: dict[str, str], says: str) -> None:
+    with pytest.raises(SipConfigError) as error:
+        Trunk("gw.example", **words)  # type: ignore[arg-type]  # this is what is tested
+    assert one_line(error) == says
