@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup engine demo test check unit e2e e2e-engine slow clean
+.PHONY: help setup engine demo test check unit e2e e2e-engine bench bench-quick slow clean
 
 help:
 	@echo "make demo    a callback and a notification with softphones, judged by what each party heard"
@@ -12,6 +12,8 @@ help:
 	@echo "make e2e     end-to-end tests only"
 	@echo "make engine  build pjsua2 for hundreds of calls a process (docs/engine.md); IVRCORE_ENGINE=own takes it"
 	@echo "make e2e-engine  a short selection of the end-to-end tests on that engine"
+	@echo "make bench   what a call costs beside Asterisk 22, on that engine; writes benchmarks/RESULTS.md"
+	@echo "make bench-quick  the same in under three minutes, less exactly"
 	@echo "make slow    what takes longer than a coffee: DTMF batteries, talk-off on recorded speech"
 	@echo "make clean   remove what the above made"
 
@@ -28,7 +30,7 @@ check: setup
 	.venv/bin/lint-imports --no-cache
 
 unit: setup
-	$(PYTEST) tests/unit tests/property -n 2 -q -m "not slow"
+	$(PYTEST) tests/unit tests/property -n 2 --dist loadfile -q -m "not slow"
 
 # One run after the other: what starts beside a test takes the processor from its telephones.
 e2e: setup
@@ -48,6 +50,13 @@ e2e-engine: engine
 	IVRCORE_ENGINE=own $(PYTEST) tests/e2e/engine tests/e2e/loopback/test_endpoint_start.py \
 		tests/e2e/loopback/test_bridge_audio.py tests/e2e/loopback/test_leg_media.py \
 		tests/e2e/loopback/test_tls.py -q
+
+# The subject has one core for itself, the load the other: leave the machine alone meanwhile.
+bench: engine
+	IVRCORE_ENGINE=own $(PY) benchmarks/bench_calls.py
+
+bench-quick: engine
+	IVRCORE_ENGINE=own $(PY) benchmarks/bench_calls.py --quick
 
 # Hours of speech and whole batteries: for those who change the detector.
 slow: setup
