@@ -24,6 +24,7 @@ from ivrcore.service.cli import commands as service_commands
 from ivrcore.service.cli_admin import groups as admin_groups
 from ivrcore.service.cli_content import groups as content_groups
 from media.errors import MediaError
+from sip.engine_choice import chosen_engine
 from sip.errors import SipError
 
 app = typer.Typer(
@@ -56,6 +57,10 @@ def _main(
     logging.basicConfig(
         level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s"
     )
+    try:
+        chosen_engine()  # else the first import of pjsua2 would fail
+    except SipError as error:
+        refuse(str(error))
 
 
 @app.command()
