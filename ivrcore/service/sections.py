@@ -115,6 +115,13 @@ class HttpSettings(Section):
     max_body_bytes: int = Field(
         default=65536, ge=1024, le=16_777_216, description="Longest body of a request."
     )
+    max_upload_bytes: int = Field(
+        default=4_194_304,
+        ge=1024,
+        le=67_108_864,
+        description="Longest body of a voice file's upload, by the admin API.",
+    )
+    upload_timeout_s: Seconds = Field(default=60.0, description="Such an upload must be whole by then.")
     read_timeout_s: Seconds = Field(default=10.0, description="A client must have sent its request by then.")
     idle_timeout_s: Seconds = Field(
         default=30.0, description="A connection that carries no request is closed after this."

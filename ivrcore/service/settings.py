@@ -168,6 +168,8 @@ class ServiceSettings(BaseSettings):
             record_url_life_s=self.recording.link_lifetime_s,
             record_key=self.recording.link_secret.get_secret_value(),
             max_body_bytes=self.http.max_body_bytes,
+            max_upload_bytes=self.http.max_upload_bytes,
+            upload_timeout_s=self.http.upload_timeout_s,
             max_headers=self.http.max_headers,
             max_header_bytes=self.http.max_header_bytes,
             request_timeout_s=self.http.read_timeout_s,

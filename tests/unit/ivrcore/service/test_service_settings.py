@@ -340,6 +340,8 @@ def test_every_setting_of_the_api_can_be_set(file: Path) -> None:
     text = """
 [http]
 max_body_bytes = 2048
+max_upload_bytes = 4096
+upload_timeout_s = 3
 max_headers = 20
 max_header_bytes = 2000
 read_timeout_s = 1
