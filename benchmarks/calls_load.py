@@ -1,0 +1,88 @@
+"""The other core of benchmarks/bench_calls.py: telephones that talk, and what a process has used."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from media.g711 import alaw_encode
+from media.testsignal import talk
+
+ROOT = Path(__file__).resolve().parent.parent
+SCENARIO = ROOT / "tests/e2e/engine/sipp/talks.xml"
+SUBJECT_CORE, LOAD_CORE = 0, 1
+TALK_FILE_S = 4.0
+FOR_EVER_MS = 3_600_000
+FIRST_RTP_PORT = 10000
+"""Below the core's own range (sip.rtp_ports); 2000 ports for each party."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Of one process since its start: processor time in seconds, proportional set size in KiB."""
+
+    cpu_s: float
+    pss_kib: int
+
+    @classmethod
+    def of(cls, pid: int) -> "Usage":
+        """Read it now. Source: proc(5), stat fields 14 and 15, smaps_rollup.
+
+        Raises:
+            OSError: there is no such process.
+        """
+        # The name in field 2 may hold spaces: count from its closing parenthesis.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks = int(fields[11]) + int(fields[12])
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        pss_kib = next(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
+        return cls(ticks / os.sysconf("SC_CLK_TCK"), pss_kib)
+
+
+@contextmanager
+def telephones(folder: Path, seed: int) -> Iterator[str]:
+    """Telephones on one SIP port that answer at once and talk until they are hung up on; yields what to dial.
+
+    One SIPp with its RTP streams, pinned to the load's core.
+
+    Raises:
+        RuntimeError: SIPp is missing, or did not start.
+    """
+    sipp = shutil.which("sipp")
+    if sipp is None:
+        raise RuntimeError("sipp is not installed (Debian package sip-tester)")
+    folder.mkdir(parents=True)
+    (folder / "talk.alaw").write_bytes(alaw_encode(talk(seed, TALK_FILE_S)).tobytes())
+    (folder / SCENARIO.name).write_text(SCENARIO.read_text().replace("TALK_MS", str(FOR_EVER_MS)))
+    port = free_port()
+    command = [
+        *("taskset", "-c", str(LOAD_CORE), sipp, "-sf", SCENARIO.name, "-nostdin"),
+        *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-mp", str(FIRST_RTP_PORT + 2000 * seed)),
+    ]
+    with subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            time.sleep(0.5)
+            if process.poll() is not None:
+                raise RuntimeError("SIPp did not start")
+            yield f"sip:talker@127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def free_port() -> int:
+    """A UDP port that nobody had a moment ago."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def recorded_bytes(folder: Path) -> dict[Path, int]:
+    """Length of every file below a folder."""
+    return {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
