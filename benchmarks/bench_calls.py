@@ -45,6 +45,8 @@ EVERY_S = 0.05
 SETTLE_S = 2.0
 SHORT_PROMPT_S = 0.5
 ALAW_BYTES_S = 8000
+WRITTEN_AT_ONCE_BYTES = 32768
+"""By Asterisk: four seconds of a recording."""
 NOT_MEASURED = (
     "knee of concurrent recorded callbacks, RTP loss and gaps",
     "prompt start after the answer",
@@ -89,8 +91,9 @@ def steady(subject: Subject, job: Job, who: str, window_s: float) -> list[Figure
     load = os.getloadavg()[0]
     if job.kind == "prompt":
         return [Figure("prompt", who, cost, job.calls, load)]
-    # Files are written in blocks, so that the last may be out of sight: nine tenths will do for a whole one.
-    grown = sum(now[path] - length >= 0.9 * ALAW_BYTES_S * took_s for path, length in lengths.items())
+    # All but the last block is in sight of a whole one; a call that is not up, or is silent, writes nothing.
+    least = max(1.0, 0.98 * ALAW_BYTES_S * took_s - WRITTEN_AT_ONCE_BYTES)
+    grown = sum(now.get(path, 0) - length >= least for path, length in lengths.items())
     whole = f"{grown} of {job.calls * (2 if who == 'ours' else 1)}"
     memory = (last.pss_kib - before.pss_kib) / job.calls
     return [
@@ -213,7 +216,11 @@ def main() -> int:
     plan = Plan(options.calls or calls, options.window or window_s, options.repeat or repeat)
     with tempfile.TemporaryDirectory(prefix="bench-calls-") as folder:
         figures, versions = measure(Path(folder), plan)
-    page = report(figures, versions, plan, "make bench-quick" if options.quick else "make bench")
+    overridden = any((options.calls, options.window, options.repeat))
+    command = "make bench-quick" if options.quick else "make bench"
+    if overridden:
+        command = " ".join(("python benchmarks/bench_calls.py", *sys.argv[1:]))
+    page = report(figures, versions, plan, command)
     options.output.write_text(page)
     print(page)
     return 0

@@ -18,7 +18,7 @@ SCENARIO = ROOT / "tests/e2e/engine/sipp/talks.xml"
 SUBJECT_CORE, LOAD_CORE = 0, 1
 TALK_FILE_S = 4.0
 FOR_EVER_MS = 3_600_000
-FIRST_RTP_PORT = 10000
+FIRST_RTP_PORT = 6000
 """Below the core's own range (sip.rtp_ports); 2000 ports for each party."""
 
 
