@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def crowd(folder: Path, seed: int, talk_ms: int) -> Iterator[str]:
     port = free_port()
     command = [
         *(require("sipp"), "-sf", SCENARIO.name, "-nostdin", "-i", "127.0.0.1", "-p", str(port)),
-        *("-mi", "127.0.0.1", "-mp", str(10000 + 2000 * seed), "-timeout", f"{DEADLINE_S:.0f}s"),
+        *("-mi", "127.0.0.1", "-mp", str(free_media_ports()), "-timeout", f"{DEADLINE_S:.0f}s"),
         *("-trace_err", "-error_file", str(folder / "errors.log")),
     ]
     with subprocess.Popen(
@@ -76,6 +77,18 @@ def free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def free_media_ports() -> int:
+    """The first of a thousand ports for SIPp's streams, below the core's; another SIPp may have some."""
+    for first in random.sample(range(3000, 15000, 1000), k=12):
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                probe.bind(("127.0.0.1", first))
+                return first
+        except OSError:
+            continue
+    raise AssertionError("no free media ports")
 
 
 @pytest.fixture(scope="module")
