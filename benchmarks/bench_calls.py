@@ -187,6 +187,8 @@ def report(figures: list[Figure], versions: dict[str, str], plan: Plan, command:
         "",
         "A load average well over 2 says that the machine did other work meanwhile: take such figures for an",
         "order of magnitude. Lower is better; a ratio's inverse is that of calls a core.",
+        "What the telephones really sent is not counted: on a busy machine SIPp falls behind, and a program",
+        "whose work follows the packets, as Asterisk's does, then looks cheaper than it is.",
         "",
         f"Not measured here: {'; '.join(NOT_MEASURED)}.",
         "",
