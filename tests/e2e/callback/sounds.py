@@ -7,10 +7,12 @@ recognised after a few hundred milliseconds (media.testsignal).
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from media.fingerprint import KnownSignal
 from media.testsignal import talk
 from media.tone import render, ringback
-from media.types import Pcm16
+from media.types import SAMPLE_RATE_HZ, Pcm16
 from media.wav import read_pcm, write_alaw
 from sip.softphone import Script
 
@@ -27,6 +29,10 @@ LENGTH_S = {
     TALK_B: 30.0,
     EARLY_MEDIA_B: 3.0,
 }
+HINT_LEAD_S = 0.040
+"""Silence before the hint's first sample, as in rendered speech: it begins with B's stream, of which a telephone
+may lose the first packet while its jitter buffer is made."""
+
 LOOPS = frozenset({WAIT_VOICE, TALK_A, TALK_B, EARLY_MEDIA_B})
 
 
@@ -36,9 +42,10 @@ class Sounds:
     def __init__(self, folder: Path) -> None:
         self._paths = {name: folder / f"{name.replace(' ', '-')}.wav" for name in LENGTH_S}
         for seed, (name, length_s) in enumerate(LENGTH_S.items(), start=1):
-            write_alaw(self._paths[name], talk(seed, length_s))
+            write_alaw(self._paths[name], np.concatenate([_lead(name), talk(seed, length_s)]))
         self.known = [
-            KnownSignal(name, read_pcm(path), loop=name in LOOPS) for name, path in self._paths.items()
+            KnownSignal(name, read_pcm(path)[_lead(name).size :], loop=name in LOOPS)
+            for name, path in self._paths.items()
         ]
         self.known.append(KnownSignal(RINGBACK, _ringback_cadence(), loop=True))
 
@@ -53,6 +60,10 @@ class Sounds:
             talk=self.path(script.talk) if script.talk else None,
             early_media=self.path(script.early_media) if script.early_media else None,
         )
+
+
+def _lead(name: str) -> Pcm16:
+    return np.zeros(round(HINT_LEAD_S * SAMPLE_RATE_HZ) if name == HINT else 0, np.int16)
 
 
 def _ringback_cadence() -> Pcm16:

@@ -6,7 +6,7 @@ import pytest
 
 from sip.softphone import Script
 from tests.e2e.callback.ear import DELAY_S, EAR_S, EDGE_S, PAUSE_S, SLIP_S, Ear
-from tests.e2e.callback.sounds import HINT, PRE_VOICE, RINGBACK, TALK_A, TALK_B, WAIT_VOICE
+from tests.e2e.callback.sounds import HINT, HINT_LEAD_S, PRE_VOICE, RINGBACK, TALK_A, TALK_B, WAIT_VOICE
 from tests.e2e.callback.stage import QUICK_A, QUICK_B, FinishedCall, Scenario
 
 pytestmark = pytest.mark.e2e
@@ -151,5 +151,5 @@ def test_hint_is_heard_whole_by_both_before_either_hears_the_other(call: Finishe
         hint = ear.first(HINT)
         assert ear.heard_whole(HINT)
         assert ear.first(talk).start_s > hint.end_s - EDGE_S
-        assert 0 <= hint.start_s - call.b.at_s("answered") < EAR_S
+        assert 0 <= hint.start_s - HINT_LEAD_S - call.b.at_s("answered") < EAR_S
     assert abs(call.ear_a.first(TALK_B).start_s - call.ear_b.first(TALK_A).start_s) < EAR_S
