@@ -30,8 +30,8 @@ LENGTH_S = {
     EARLY_MEDIA_B: 3.0,
 }
 HINT_LEAD_S = 0.040
-"""Silence before the hint's first sample, as in rendered speech: it begins with B's stream, of which a telephone
-may lose the first packet while its jitter buffer is made."""
+"""Silence before the hint, as in rendered speech. The hint begins with B's stream, whose first packet
+is lost by a telephone that is still making its jitter buffer."""
 
 LOOPS = frozenset({WAIT_VOICE, TALK_A, TALK_B, EARLY_MEDIA_B})
 
