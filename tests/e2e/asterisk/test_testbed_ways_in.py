@@ -174,11 +174,10 @@ def test_digits_that_a_robot_hears_are_in_the_digit_log(testbed: Testbed) -> Non
 
 
 def test_twelve_calls_at_once_have_a_recording_each(testbed: Testbed) -> None:
-    numbers = [f"71100{k:04}" for k in range(100, 112)]
+    # Beyond the numbers that the callback matrix teaches: what a robot was taught, it keeps.
+    numbers = [f"71100{k:04}" for k in range(9100, 9112)]
     with ThreadPoolExecutor(max_workers=12) as pool:
-        # Twelve Python telephones start on the same processors: of ten seconds, two are left even when the
-        # last of them gets its answer late.
-        reports = list(pool.map(lambda number: testbed.call(number, seconds=10.0), numbers))
+        reports = list(pool.map(lambda number: testbed.call(number, seconds=4.0), numbers))
     assert [report.codes[-1] for report in reports] == [200] * 12
     for number in numbers:
         recording = testbed.recording(number, "5550100")
