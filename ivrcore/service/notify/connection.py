@@ -139,7 +139,7 @@ class _Pinned:
 
     def installNameResolver(self, resolver: object) -> object:  # noqa: N802
         """See IReactorPluggableNameResolver; refused, as that would lead around the check."""
-        raise NotImplementedError
+        raise TypeError("a connection to a checked address takes no other resolver")
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._reactor, name)
