@@ -137,7 +137,7 @@ class _Pinned:
         self._reactor = reactor
         self.nameResolver = _Fixed(addresses)
 
-    def installNameResolver(self, resolver: object) -> object:  # noqa: N802
+    def installNameResolver(self, resolver: object) -> object:  # noqa: ARG002, N802
         """See IReactorPluggableNameResolver; refused, as that would lead around the check."""
         raise TypeError("a connection to a checked address takes no other resolver")
 
