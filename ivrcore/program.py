@@ -1,6 +1,6 @@
 """A program on the global reactor: starts it, runs one task, ends on signals with an exit status.
 
-The only module, besides the softphone program, that imports the global reactor.
+Besides it only programs of their own take the global reactor: the softphone and `ivrcore cdr replay`.
 """
 
 import signal

@@ -9,7 +9,7 @@ the parent, ends it, so that no telephone is left behind.
                 pressed (keys of ours), digit (a key of the far end's), hangup (we end it), ended, captured
                 (the file is closed), each with "at_s" (CLOCK_MONOTONIC, comparable between processes)
 
-This module is a program, so it imports the global reactor, as only ivrcore.app does elsewhere.
+This module is a program, so it imports the global reactor, as ivrcore.program does.
 """
 
 import argparse

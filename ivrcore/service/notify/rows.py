@@ -9,12 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, exists, func, select, update
+from sqlalchemy import Connection, Select, and_, exists, func, select, update
 
 from ivrcore.service.model import Push, PushKind, PushState
 from ivrcore.service.notify.spool import SpooledChunk, write_chunk
 from ivrcore.service.store import outbox as stored
-from ivrcore.service.store.rows import micros, moment, of_json
+from ivrcore.service.store.rows import micros
 from ivrcore.service.store.schema import outbox
 
 _WINDOW = 200
@@ -109,22 +109,4 @@ def ended(push: Push) -> str:
 
 def _pushes(connection: Connection, query: "Select[Any]") -> list[Push]:
     rows = connection.execute(query.order_by(outbox.c.id).limit(_WINDOW)).mappings()
-    return [_push(row) for row in rows]
-
-
-def _push(row: RowMapping) -> Push:
-    return Push(
-        id=row["id"],
-        kind=PushKind(row["kind"]),
-        app_key=row["app_key"],
-        session=row["session"],
-        seq=row["seq"],
-        url=row["url"],
-        body=of_json(row["body"]),
-        created_at=moment(row["created_us"]),
-        due_at=moment(row["due_us"]),
-        attempts=row["attempts"],
-        state=PushState(row["state"]),
-        group=row["group"],
-        last_error=row["last_error"],
-    )
+    return [stored.push_of(row) for row in rows]

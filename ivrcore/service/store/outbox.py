@@ -80,7 +80,7 @@ def due(
         query = query.where(outbox.c.kind == kind.value)
     if besides:
         query = query.where(outbox.c.id.not_in(besides))
-    return [_push(row) for row in connection.execute(query.order_by(outbox.c.id).limit(limit)).mappings()]
+    return [push_of(row) for row in connection.execute(query.order_by(outbox.c.id).limit(limit)).mappings()]
 
 
 def pending_of_session(connection: Connection, session: str, kind: PushKind = PushKind.STATUS) -> list[Push]:
@@ -90,13 +90,13 @@ def pending_of_session(connection: Connection, session: str, kind: PushKind = Pu
         outbox.c.session == session,
         outbox.c.state == PushState.PENDING.value,
     )
-    return [_push(row) for row in connection.execute(query.order_by(outbox.c.seq)).mappings()]
+    return [push_of(row) for row in connection.execute(query.order_by(outbox.c.seq)).mappings()]
 
 
 def of_group(connection: Connection, group: str) -> list[Push]:
     """The pending pushes that went in one message, and go in one again."""
     query = select(outbox).where(outbox.c.group == group, outbox.c.state == PushState.PENDING.value)
-    return [_push(row) for row in connection.execute(query.order_by(outbox.c.id)).mappings()]
+    return [push_of(row) for row in connection.execute(query.order_by(outbox.c.id)).mappings()]
 
 
 def next_due(connection: Connection) -> datetime | None:
@@ -170,7 +170,8 @@ def abandon(connection: Connection, kind: PushKind, reason: str) -> int:
     )
 
 
-def _push(row: RowMapping) -> Push:
+def push_of(row: RowMapping) -> Push:
+    """A row of the table as the rest of the service knows it."""
     return Push(
         id=row["id"],
         kind=PushKind(row["kind"]),
