@@ -1,0 +1,50 @@
+"""The ways out."""
+
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from ivrcore.service.sections.base import Section
+from sip.errors import SipConfigError
+from sip.trunk import DEFAULT_CODECS, Trunk
+
+
+class TrunkSettings(Section):
+    """One way out; a list of them, `[[trunks]]`."""
+
+    name: str = Field(min_length=1, max_length=32, examples=["carrier"], description="Its name in logs.")
+    host: str = Field(
+        examples=["sip.carrier.example"], description="Where numbers are sent: host or host:port."
+    )
+    proxy: str = Field(default="", description="Outbound proxy, a SIP URI.")
+    user: str = Field(default="", description="Digest user.")
+    password: SecretStr = Field(default=SecretStr(""), description="Digest password.")
+    identity_host: str = Field(default="", description="Host part of our From; empty: the trunk's host.")
+    prefixes: tuple[str, ...] = Field(
+        default=(),
+        description="Numbers that begin so go here, the longest prefix decides; of one trunk at the most "
+        "it is empty: that one takes the rest.",
+    )
+
+    def trunk(self, codecs: tuple[str, ...] = DEFAULT_CODECS) -> Trunk:
+        """As the core takes it.
+
+        Raises:
+            SipConfigError: a part is malformed.
+        """
+        return Trunk(
+            host=self.host,
+            proxy=self.proxy,
+            user=self.user,
+            password=self.password.get_secret_value(),
+            identity_host=self.identity_host,
+            codecs=codecs,
+        )
+
+    @model_validator(mode="after")
+    def _well_formed(self) -> Self:
+        try:
+            self.trunk()
+        except SipConfigError as error:
+            raise ValueError(str(error)) from None
+        return self
