@@ -13,10 +13,10 @@ from tests.e2e.asterisk.wire import Capture, Leg, read_legs
 from tests.e2e.callback.core import Core
 from tests.e2e.callback.ear import Ear
 from tests.e2e.callback.starvation import StarvationWatch
-from tests.e2e.one_leg.calls import ATTEMPTS
 from tests.e2e.one_leg.cases import CASES, IN_BAND, INFO, RFC4733, Case, Customer
 from tests.e2e.one_leg.judge import Evidence, history_of
 from tests.e2e.one_leg.sounds import Sounds
+from tests.e2e.second_try import ATTEMPTS
 
 EAR_S = 0.06
 """Three ticks of 20 ms, ours and Asterisk's."""

@@ -26,12 +26,9 @@ from tests.e2e.asterisk.verdicts import (
     listen,
 )
 from tests.e2e.callback.sounds import HINT, PRE_VOICE
-from tests.e2e.callback.starvation import STARVED_S
+from tests.e2e.second_try import may_try_again
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asterisk]
-
-ATTEMPTS = 3
-"""At a cell that fails while its core waits for a processor."""
 
 
 class Summary:
@@ -90,9 +87,8 @@ def test_callback_keeps_the_rules(cell: Cell, batch: Batch, summary: Summary) ->
         try:
             judge(evidence, summary)
             break
-        except AssertionError:
-            # Nobody can keep a promise without a processor; a bug fails again.
-            if evidence.starved_s < STARVED_S or evidence.attempt == ATTEMPTS - 1:
+        except AssertionError as error:
+            if not may_try_again(cell.id, error, evidence.starved_s, evidence.attempt):
                 raise
             summary.again += 1
             evidence = batch.again(evidence)

@@ -2,7 +2,6 @@
 
 import inspect
 import itertools
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 
@@ -12,10 +11,10 @@ from sip.softphone import Script
 from tests.e2e.callback.long_run import LongRun
 from tests.e2e.callback.sounds import Sounds
 from tests.e2e.callback.stage import LOOK_AHEAD, FinishedCall, Scenario, Stage
-from tests.e2e.callback.starvation import STARVED_S
 from tests.e2e.loopback.parties import Phone
 from tests.e2e.loopback.pool import Pool
 from tests.e2e.loopback.wirephone import WirePhone
+from tests.e2e.second_try import may_try_again
 
 NewPhone = Callable[[Script], Phone]
 
@@ -28,10 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Judge a scenario's call; make a starved one again, at most twice, before it counts as failed.
-
-    On a machine that has no CPU for a call's processes, 100 ms are no measure of the core.
-    """
+    """Judge a scenario's call; make one that fails again before it counts as failed (second_try.py)."""
     scenario = _scenario(pyfuncitem)
     if scenario is None:
         return None
@@ -39,15 +35,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     assert isinstance(stage, Stage)
     assert isinstance(call, FinishedCall)
     others = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
-    for attempts_left in (2, 1, 0):
+    for attempt in itertools.count():
         try:
             pyfuncitem.obj(**{**others, "call": call})
         except AssertionError as error:
-            if call.starved_s < STARVED_S or not attempts_left:
+            if not may_try_again(pyfuncitem.name, error, call.starved_s, attempt):
                 raise
-            warnings.warn(
-                f"{call.starved_s * 1000:.0f} ms without a CPU, made again after: {error}", stacklevel=1
-            )
             call = stage.again(scenario)
         else:
             break

@@ -1,15 +1,15 @@
 """Calls with user agents that others wrote: the meetings that tests name."""
 
 import inspect
-import warnings
+import itertools
 from collections.abc import Iterator
 
 import pytest
 
 from tests.e2e.asterisk.conftest import testbed as testbed  # the fixture
-from tests.e2e.callback.starvation import STARVED_S
 from tests.e2e.foreign.meeting import LOOK_AHEAD, Lanes, Meeting, Met
 from tests.e2e.foreign.tools import require
+from tests.e2e.second_try import may_try_again
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -19,10 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Judge a meeting; make a starved one again, at most twice, before it counts as failed.
-
-    As in tests/e2e/callback: a machine without a CPU for the processes of a call says nothing of the core.
-    """
+    """Judge a meeting; make one that fails again before it counts as failed (second_try.py)."""
     meeting = _meeting(pyfuncitem)
     if meeting is None or meeting.long:
         return None
@@ -30,13 +27,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     assert isinstance(lanes, Lanes)
     assert isinstance(met, Met)
     others = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
-    for attempts_left in (2, 1, 0):
+    for attempt in itertools.count():
         try:
             pyfuncitem.obj(**{**others, "met": met})
         except AssertionError as error:
-            if met.starved_s < STARVED_S or not attempts_left:
+            if not may_try_again(pyfuncitem.name, error, met.starved_s, attempt):
                 raise
-            warnings.warn(f"{met.starved_s:.2f} s without a CPU, made again after: {error}", stacklevel=1)
             met = lanes.again(meeting)
         else:
             break

@@ -11,12 +11,9 @@ from typing import Protocol
 
 import pytest
 
-from tests.e2e.callback.starvation import STARVED_S
 from tests.e2e.one_leg.cases import Case
 from tests.e2e.one_leg.judge import Evidence, judge
-
-ATTEMPTS = 3
-"""At a call that fails while its processes wait for a processor."""
+from tests.e2e.second_try import may_try_again
 
 
 class Ground(Protocol):
@@ -50,7 +47,7 @@ class Calls:
         """Hold a call against its case.
 
         Raises:
-            AssertionError: it is not as it should be, and neither was another one with a processor.
+            AssertionError: it is not as it should be, and neither was another one.
         """
         try:
             evidence = self._futures[case.id].result()
@@ -61,9 +58,8 @@ class Calls:
         while True:
             try:
                 judge(evidence)
-            except AssertionError:
-                # Nobody can keep a promise without a processor; a bug fails again.
-                if evidence.starved_s < STARVED_S or evidence.attempt == ATTEMPTS - 1:
+            except AssertionError as error:
+                if not may_try_again(case.id, error, evidence.starved_s, evidence.attempt):
                     raise
                 self.again += 1
                 evidence = self._ground.call(case, evidence.attempt + 1)
