@@ -56,6 +56,12 @@ WHOLE_TOLERANCE_S = 0.02
 SEARCHES = 3
 """Searches of the recording: as it is, and twice more without what was found."""
 
+IMAGE_POWER = 10.0**-1.5
+"""Of a stretch against a signal that it may be an image of: whoever is nearer is mixed with it."""
+
+IMAGE_LIKENESS = 0.3
+"""Correlation, sample for sample, of a stretch with what it is an image of; that of two voices is under 0.1."""
+
 _TIE_SIGMAS = 7.0
 
 
@@ -135,6 +141,7 @@ def identify(heard: Pcm16, known: Sequence[KnownSignal]) -> list[Heard]:
         if k not in tones and (material := Material.of(signal.pcm, signal.loop)).audible.size
     }
     found, rest = _separate(x, others)
+    found = _without_images(found, others, x.size)
     out = [
         report
         for k, stretches in found.items()
@@ -262,6 +269,29 @@ def _keep(
     found[k] = stretches
     offsets[k] = sorted({piece.offset for stretch in stretches for piece in stretch.pieces})
     models[k] = model_of(stretches, materials[k], n_samples)
+
+
+def _without_images(
+    found: dict[int, list[Stretch]], materials: dict[int, Material], n_samples: int
+) -> dict[int, list[Stretch]]:
+    """What was found but for images: two prompts of one voice may share words sample for sample, and then a
+    little of the louder one is as well explained by the other.
+    """
+    out: dict[int, list[Stretch]] = {}
+    models = {k: model_of(stretches, materials[k], n_samples) for k, stretches in found.items()}
+    for k, stretches in found.items():
+        others = [model for other, model in models.items() if other != k]
+        out[k] = [one for one in stretches if not any(_is_image(one, models[k], other) for other in others)]
+    return out
+
+
+def _is_image(stretch: Stretch, model: Float32, other: Float32) -> bool:
+    span = slice(stretch.pieces[0].start, stretch.pieces[-1].stop)
+    own, louder = model[span].astype(np.float64), other[span].astype(np.float64)
+    own_energy, louder_energy = float(own @ own), float(louder @ louder)
+    if own_energy >= IMAGE_POWER * louder_energy:
+        return False
+    return abs(float(own @ louder)) > IMAGE_LIKENESS * (own_energy * louder_energy) ** 0.5
 
 
 def _gated(rest: Float32, x: Float32) -> Float32:

@@ -357,6 +357,17 @@ def test_thirty_prompts_of_one_voice_are_not_taken_for_each_other() -> None:
         assert all(one.whole for one in found)
 
 
+def test_words_that_two_prompts_share_are_heard_in_the_one_that_is_played() -> None:
+    """Two sentences of one synthetic voice: their first word is the same, but for a little of its level."""
+    words, tail = speech(41, 1.1), speech(42, 1.8)
+    played = np.concatenate((words, tail))
+    other = np.concatenate((words, speech(44, 2.6)))
+    louder_words = np.concatenate(((1.06 * words).astype(np.int16), tail))
+    known = [*KNOWN, KnownSignal("played", played), KnownSignal("other", other)]
+    heard = scene(12.0, (looped(TALK_A, 10.0), 1.0, -15.0), (louder_words, 4.0, 0.0))
+    assert [one.name for one in identify(heard, known)] == ["talk A", "played"]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_unrelated_music_speech_and_talk_are_not_recognised(seed: int) -> None:
     heard = coded(np.concatenate((music(500 + seed, 6.0), speech(500 + seed, 6.0), talk(500 + seed, 6.0))))
