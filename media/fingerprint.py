@@ -60,7 +60,7 @@ IMAGE_POWER = 10.0**-1.5
 """Of a stretch against a signal that it may be an image of: whoever is nearer is mixed with it."""
 
 IMAGE_LIKENESS = 0.3
-"""Correlation, sample for sample, of a stretch with what it is an image of; that of two voices is under 0.1."""
+"""Correlation, sample by sample, of a stretch with what it is an image of; of two voices under 0.1."""
 
 _TIE_SIGMAS = 7.0
 
@@ -291,7 +291,7 @@ def _is_image(stretch: Stretch, model: Float32, other: Float32) -> bool:
     own_energy, louder_energy = float(own @ own), float(louder @ louder)
     if own_energy >= IMAGE_POWER * louder_energy:
         return False
-    return abs(float(own @ louder)) > IMAGE_LIKENESS * (own_energy * louder_energy) ** 0.5
+    return bool(abs(own @ louder) > IMAGE_LIKENESS * (own_energy * louder_energy) ** 0.5)
 
 
 def _gated(rest: Float32, x: Float32) -> Float32:
