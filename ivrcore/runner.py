@@ -252,7 +252,9 @@ class CallRunner:
                 self._take(EarlyMediaStarted(party), event.at_s)
             case sip_events.LegAnswered():
                 self._take(LegAnswered(party), event.at_s)
-            case sip_events.LegHungUp(cause=why, by_remote=by_remote):
+            case sip_events.LegHungUp(cause=why, by_remote=by_remote, rejected_packets=rejected):
+                if rejected:
+                    log.warning("%s: refused %d strange packets to %s", self._session, rejected, party.value)
                 cause = Cause(why.q850, why.sip_status, sip_cause.state_code(why))
                 self._take(LegHungUp(party, cause, by_remote), event.at_s)
             case sip_events.PlaybackEnded(playback=playback):

@@ -63,10 +63,15 @@ class LegAnswered(LegEvent):
 
 @dataclass(frozen=True)
 class LegHungUp(LegEvent):
-    """The leg is over: the last event of every leg, and there is exactly one."""
+    """The leg is over: the last event of every leg, and there is exactly one.
+
+    `rejected_packets`: RTP and RTCP from strangers, whom the leg did not hear; None where nobody counts them,
+    as on the stock wheel.
+    """
 
     cause: HangupCause
     by_remote: bool
+    rejected_packets: int | None = None
 
 
 @dataclass(frozen=True)
