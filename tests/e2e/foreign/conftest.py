@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Judge a meeting; make one that fails again before it counts as failed (second_try.py)."""
     meeting = _meeting(pyfuncitem)
-    if meeting is None or meeting.long:
+    if meeting is None:
         return None
     lanes, met = pyfuncitem.funcargs["lanes"], pyfuncitem.funcargs["met"]
     assert isinstance(lanes, Lanes)
@@ -29,11 +29,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     others = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
     for attempt in itertools.count():
         try:
+            met = lanes.again(meeting) if attempt else met
             pyfuncitem.obj(**{**others, "met": met})
         except AssertionError as error:
             if not may_try_again(pyfuncitem.name, error, met.starved_s, attempt):
                 raise
-            met = lanes.again(meeting)
         else:
             break
     return True
@@ -63,7 +63,12 @@ def met(request: pytest.FixtureRequest, lanes: Lanes) -> Met:
             lanes.prepare(meeting)
     for meeting in [meeting for meeting in wanted if not meeting.long][:LOOK_AHEAD]:
         lanes.prepare(meeting)
-    return lanes.result(own)
+    try:
+        return lanes.result(own)
+    except AssertionError as error:  # not played to its end
+        if not may_try_again(request.node.name, error, 0.0, 0):
+            raise
+        return lanes.again(own)
 
 
 def _meeting(item: pytest.Item) -> Meeting | None:
