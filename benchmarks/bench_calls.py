@@ -11,10 +11,12 @@ Questions, each for n calls that are up at once:
     short call      processor time of a whole one-leg call that plays half a second, ms; its inverse is what
                     one core could begin a second if nothing else limited it, which is no measured rate
 
-Medians over the repeats; ratio: ours to Asterisk's. The subject is pinned to core 0, SIPp with its RTP
-streams to core 1; subjects take turns. The load average stands beside every figure: a machine that does
-other work gives noisy ones. Budgets: recorded call 0.35 × Asterisk, memory 1 ×, prompt 1 / 1.5 ×, short
-call 1 / 0.6 ×.
+Medians over the repeats; ratio: ours to Asterisk's. The subject is pinned to core 0; SIPp and rtp_load, which
+speaks, listens and counts on every telephone (benchmarks/rtp_load.c), to core 1; subjects take turns. The
+page says how many packets a call really sent and heard: a program whose work follows the packets looks
+cheaper than it is when they do not come. `--streams sipp` lets SIPp send by itself, uncounted: the second
+opinion on rtp_load's load. The load average stands beside every figure: a machine that does other work gives
+noisy ones. Budgets: recorded call 0.35 × Asterisk, memory 1 ×, prompt 1 / 1.5 ×, short call 1 / 0.6 ×.
 CI only checks that it still runs.
 """
 
@@ -33,32 +35,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.calls_load import Usage, recorded_bytes, telephones  # noqa: E402
-from benchmarks.calls_subjects import Asterisk, Job, Ours, Subject  # noqa: E402
-from media.testsignal import talk  # noqa: E402
-from media.wav import write_alaw  # noqa: E402
+from benchmarks.calls_load import Usage  # noqa: E402
+from benchmarks.calls_run import SETTLE_S, SUBJECTS, Run, Step  # noqa: E402
 
-SUBJECTS: dict[str, type[Ours] | type[Asterisk]] = {"ours": Ours, "asterisk": Asterisk}
 BUDGETS = {"recorded call": 0.35, "memory": 1.0, "prompt": 1 / 1.5, "short call": 1 / 0.6}
 UNITS = {"recorded call": "% of a core", "memory": "KiB", "prompt": "% of a core", "short call": "ms"}
 EVERY_S = 0.05
-SETTLE_S = 2.0
 SHORT_PROMPT_S = 0.5
-ALAW_BYTES_S = 8000
-WRITTEN_AT_ONCE_BYTES = 32768
-"""By Asterisk: four seconds of a recording."""
-NOT_MEASURED = (
-    "knee of concurrent recorded callbacks, RTP loss and gaps",
-    "prompt start after the answer",
-    "delay that the bridge adds",
-    "digit report latency",
-    "two workers on two cores",
-)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value. `whole`: recordings that grew as fast as time, of those that there should be."""
+    """One measured value. `whole`: recordings that grew as fast as time, of those that there should be.
+
+    `sent_a_call`, `heard_a_call`: packets a second at its telephones, 0.0 where nobody counted.
+    """
 
     what: str
     who: str
@@ -66,77 +57,76 @@ class Figure:
     calls: int
     load_average: float
     whole: str = ""
+    sent_a_call: float = 0.0
+    heard_a_call: float = 0.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured."""
+    """How much is measured. `counted`: by rtp_load; else SIPp sends by itself."""
 
     calls: int
     window_s: float
     repeat: int
     who: tuple[str, ...] = tuple(SUBJECTS)
+    what: tuple[str, ...] = ("record", "prompt", "short")
+    counted: bool = True
 
 
-def steady(subject: Subject, job: Job, who: str, window_s: float) -> list[Figure]:
+def steady(run: Run, plan: Plan) -> list[Figure]:
     """Figures of calls that stay up."""
-    before = Usage.of(subject.pid)
-    subject.begin()
-    time.sleep(SETTLE_S)
-    began_s, first, lengths = time.monotonic(), Usage.of(subject.pid), recorded_bytes(subject.recordings)
-    time.sleep(window_s)
-    last, took_s = Usage.of(subject.pid), time.monotonic() - began_s
-    now = recorded_bytes(subject.recordings)
-    cost = 100 * (last.cpu_s - first.cpu_s) / took_s / job.calls
-    load = os.getloadavg()[0]
-    if job.kind == "prompt":
-        return [Figure("prompt", who, cost, job.calls, load)]
-    # All but the last block is in sight of a whole one; a call that is not up, or is silent, writes nothing.
-    least = max(1.0, 0.98 * ALAW_BYTES_S * took_s - WRITTEN_AT_ONCE_BYTES)
-    grown = sum(now.get(path, 0) - length >= least for path, length in lengths.items())
-    whole = f"{grown} of {job.calls * (2 if who == 'ours' else 1)}"
-    memory = (last.pss_kib - before.pss_kib) / job.calls
-    return [
-        Figure("recorded call", who, cost, job.calls, load, whole),
-        Figure("memory", who, memory, job.calls, load),
-    ]
+    before = Usage.of(run.subject.pid)
+    run.more(plan.calls)
+    step = run.step(plan.window_s)
+    sent, heard = packets_a_call(step)
+    kind, load = step.kind, step.load_average
+    what = "recorded call" if kind == "record" else "prompt"
+    cost = step.core_percent / plan.calls
+    figures = [Figure(what, step.who, cost, plan.calls, load, step.whole, sent, heard)]
+    if kind == "record":
+        grown_kib = (Usage.of(run.subject.pid).pss_kib - before.pss_kib) / plan.calls
+        figures.append(Figure("memory", step.who, grown_kib, plan.calls, load))
+    return figures
 
 
-def short(subject: Subject, job: Job, who: str) -> list[Figure]:
+def packets_a_call(step: Step) -> tuple[float, float]:
+    """Packets a second that the telephones of one call sent, and that they heard."""
+    if step.counts is None:
+        return 0.0, 0.0
+    share = step.calls * step.counts.window_s
+    parties = step.counts.parties
+    return sum(party.sent for party in parties) / share, sum(party.received for party in parties) / share
+
+
+def short(run: Run, plan: Plan, who: str) -> list[Figure]:
     """Figure of calls that begin and end."""
-    before = Usage.of(subject.pid)
-    subject.begin()
-    time.sleep(SHORT_PROMPT_S + SETTLE_S)
-    cost_ms = 1000 * (Usage.of(subject.pid).cpu_s - before.cpu_s) / job.calls
-    return [Figure("short call", who, cost_ms, job.calls, os.getloadavg()[0])]
+    before = Usage.of(run.subject.pid)
+    run.more(plan.calls)
+    time.sleep(SHORT_PROMPT_S)
+    cost_ms = 1000 * (Usage.of(run.subject.pid).cpu_s - before.cpu_s) / plan.calls
+    return [Figure("short call", who, cost_ms, plan.calls, os.getloadavg()[0])]
 
 
 def measure(folder: Path, plan: Plan) -> tuple[list[Figure], dict[str, str]]:
     """All figures, and who was measured; says each figure as it comes."""
     figures: list[Figure] = []
     versions: dict[str, str] = {}
-    long_s = plan.calls * EVERY_S + plan.window_s + 15.0
-    prompts = {"steady": folder / "steady.wav", "short": folder / "short.wav"}
-    write_alaw(prompts["steady"], talk(2, long_s))
-    write_alaw(prompts["short"], talk(2, SHORT_PROMPT_S))
+    long_s = plan.calls * EVERY_S + plan.window_s + SETTLE_S + 15.0
     for repeat in range(plan.repeat):
-        for what in ("record", "prompt", "short"):
+        for what in plan.what:
             for who in plan.who:
                 place = folder / f"{repeat}-{what}-{who}"
-                kind = "record" if what == "record" else "prompt"
-                prompt = prompts["short" if what == "short" else "steady"]
-                with telephones(place / "a", 0) as a, telephones(place / "b", 1) as b:
-                    job = Job(kind, a, b, prompt, plan.calls, EVERY_S)
-                    subject = SUBJECTS[who](place / who, job)
-                    versions[who] = subject.version
-                    try:
-                        found = (
-                            short(subject, job, who)
-                            if what == "short"
-                            else steady(subject, job, who, plan.window_s)
-                        )
-                    finally:
-                        subject.end()
+                with Run(
+                    place,
+                    who,
+                    "record" if what == "record" else "prompt",
+                    most=plan.calls,
+                    every_s=EVERY_S,
+                    prompt_s=SHORT_PROMPT_S if what == "short" else long_s,
+                    counted=plan.counted,
+                ) as run:
+                    versions[who] = run.subject.version
+                    found = short(run, plan, who) if what == "short" else steady(run, plan)
                 shutil.rmtree(place, ignore_errors=True)
                 figures += found
                 for figure in found:
@@ -148,7 +138,9 @@ def line_of(figure: Figure) -> str:
     """For the screen."""
     whole = f"  recordings whole: {figure.whole}" if figure.whole else ""
     value = f"{figure.value:8.3f} {UNITS[figure.what]}"
-    return f"{figure.what:14}{figure.who:10}{value:22}load {figure.load_average:.1f}{whole}"
+    packets = f"  packets/s a call: {figure.sent_a_call:.1f} sent, {figure.heard_a_call:.1f} heard"
+    counted = packets if figure.sent_a_call else ""
+    return f"{figure.what:14}{figure.who:10}{value:22}load {figure.load_average:.1f}{counted}{whole}"
 
 
 def report(figures: list[Figure], versions: dict[str, str], plan: Plan, command: str) -> str:
@@ -157,8 +149,9 @@ def report(figures: list[Figure], versions: dict[str, str], plan: Plan, command:
         "# What a call costs, beside Asterisk",
         "",
         f"Made by `{command}`: {plan.calls} calls, window {plan.window_s:.0f} s, repeats: {plan.repeat}.",
-        "Method: the subject alone on core 0, SIPp with its RTP streams on core 1, in turn; processor time",
-        "and proportional set size from /proc. Definitions stand at the top of `benchmarks/bench_calls.py`.",
+        "Method: the subject alone on core 0, the telephones on core 1 (SIPp, and rtp_load for RTP), in",
+        "turn; processor time and proportional set size from /proc. Definitions stand at the top of",
+        "`benchmarks/bench_calls.py`.",
         "",
         f"- Machine: {machine()}",
         *(f"- {who}: {version}" for who, version in versions.items()),
@@ -185,15 +178,30 @@ def report(figures: list[Figure], versions: dict[str, str], plan: Plan, command:
             for who, each in whole.items()
         ),
         "",
+        *(
+            f"Packets a second and call at its telephones, {who}, {what}: {sent:.2f} sent, {heard:.2f} heard."
+            for who, what, sent, heard in packets(figures)
+        ),
+        "",
         "A load average well over 2 says that the machine did other work meanwhile: take such figures for an",
         "order of magnitude. Lower is better; a ratio's inverse is that of calls a core.",
-        "What the telephones really sent is not counted: on a busy machine SIPp falls behind, and a program",
-        "whose work follows the packets, as Asterisk's does, then looks cheaper than it is.",
-        "",
-        f"Not measured here: {'; '.join(NOT_MEASURED)}.",
         "",
     ]
     return "\n".join(lines)
+
+
+def packets(figures: list[Figure]) -> list[tuple[str, str, float, float]]:
+    """Who, what, and medians of what its telephones sent and heard; nothing where nobody counted."""
+    counted = [figure for figure in figures if figure.sent_a_call]
+    return [
+        (
+            who,
+            what,
+            statistics.median(f.sent_a_call for f in counted if (f.who, f.what) == (who, what)),
+            statistics.median(f.heard_a_call for f in counted if (f.who, f.what) == (who, what)),
+        )
+        for who, what in sorted({(figure.who, figure.what) for figure in counted})
+    ]
 
 
 def machine() -> str:
@@ -210,15 +218,25 @@ def main() -> int:
     parser.add_argument("--calls", type=int)
     parser.add_argument("--window", type=float, help="seconds of steady calls")
     parser.add_argument("--repeat", type=int)
+    parser.add_argument("--who", choices=tuple(SUBJECTS), help="one of them alone")
+    parser.add_argument("--what", choices=("record", "prompt", "short"), help="one question alone")
+    parser.add_argument("--streams", choices=("rtp_load", "sipp"), default="rtp_load")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/RESULTS.md")
     options = parser.parse_args()
     # A bench that is stopped still takes its container and its telephones with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     calls, window_s, repeat = (30, 10.0, 1) if options.quick else (100, 20.0, 3)
-    plan = Plan(options.calls or calls, options.window or window_s, options.repeat or repeat)
+    plan = Plan(
+        options.calls or calls,
+        options.window or window_s,
+        options.repeat or repeat,
+        who=(options.who,) if options.who else tuple(SUBJECTS),
+        what=(options.what,) if options.what else ("record", "prompt", "short"),
+        counted=options.streams == "rtp_load",
+    )
     with tempfile.TemporaryDirectory(prefix="bench-calls-") as folder:
         figures, versions = measure(Path(folder), plan)
-    overridden = any((options.calls, options.window, options.repeat))
+    overridden = len(sys.argv) > (2 if options.quick else 1)
     command = "make bench-quick" if options.quick else "make bench"
     if overridden:
         command = " ".join(("python benchmarks/bench_calls.py", *sys.argv[1:]))

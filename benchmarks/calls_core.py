@@ -2,10 +2,11 @@
 
     python -m benchmarks.calls_core \\
         '{"kind": "record" | "prompt", "a": URI, "b": URI, "data": DIR, "prompt": WAV,
-          "calls": N, "every_s": S}'
+          "every_s": S, "rtp_ports": [FIRST, LAST]}'
 
-Prints a line of JSON when it is ready, and begins at a line on its standard input; prints another when every
-call was begun; ends all calls at the next line. What it costs is read from outside, as with any program.
+Prints a line of JSON when it is ready. A number on a line of its standard input begins as many more calls,
+and another line of JSON says that the last of them was begun; any other line ends all calls. What it costs is
+read from outside, as with any program.
 """
 
 import json
@@ -39,22 +40,21 @@ def begin(application: Application, job: dict[str, Any]) -> "Deferred[CallRecord
 def make_calls(reactor: AppReactor, job: dict[str, Any]) -> "Generator[Deferred[Any], Any, int]":
     """Make them at an even pace, and end them when told to."""
     data = Path(job["data"])
-    application = Application(
-        Settings(data_dir=data, endpoint=EndpointSettings(cache_dir=data / "cache")), reactor
-    )
-    tell({"limits": str(application.limits)})
-    yield told_so(reactor)
+    first, last = job["rtp_ports"]
+    endpoint = EndpointSettings(cache_dir=data / "cache", rtp_first_port=first, rtp_last_port=last)
+    application = Application(Settings(data_dir=data, endpoint=endpoint), reactor)
+    tell({"limits": str(application.limits), "legs": application.limits.calls})
     calls: list[Deferred[CallRecord]] = []
-    began_s = reactor.seconds()
-    for number in range(job["calls"]):
-        pause: Deferred[None] = Deferred()
-        reactor.callLater(
-            max(0.0, began_s + number * job["every_s"] - reactor.seconds()), pause.callback, None
-        )
-        yield pause
-        calls.append(begin(application, job))
-    tell({"begun": len(calls)})
-    yield told_so(reactor)
+    while (line := (yield told_so(reactor)).strip()).isdigit():
+        began_s = reactor.seconds()
+        for number in range(int(line)):
+            pause: Deferred[None] = Deferred()
+            reactor.callLater(
+                max(0.0, began_s + number * job["every_s"] - reactor.seconds()), pause.callback, None
+            )
+            yield pause
+            calls.append(begin(application, job))
+        tell({"begun": len(calls)})
     application.stop_calls()
     records: list[CallRecord] = yield gatherResults(calls)
     tell({"connected": sum(record.connected for record in records)})

@@ -1,4 +1,7 @@
-"""The other core of benchmarks/bench_calls.py: telephones that talk, and what a process has used."""
+"""What a process has used, and telephones that talk by SIPp's own RTP streams, which nobody counts.
+
+benchmarks/rtp_load.py has those that count. These are the second opinion on their load.
+"""
 
 import os
 import shutil
@@ -31,21 +34,31 @@ class Usage:
 
     @classmethod
     def of(cls, pid: int) -> "Usage":
-        """Read it now. Source: proc(5), stat fields 14 and 15, smaps_rollup.
+        """Read it now. Source: proc(5), smaps_rollup.
 
         Raises:
             OSError: there is no such process.
         """
-        # The name in field 2 may hold spaces: count from its closing parenthesis.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks = int(fields[11]) + int(fields[12])
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         pss_kib = next(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
-        return cls(ticks / os.sysconf("SC_CLK_TCK"), pss_kib)
+        return cls(cpu_s(pid), pss_kib)
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process since its start, in seconds; unlike memory, reading it disturbs nobody.
+
+    Source: proc(5), stat fields 14 and 15.
+
+    Raises:
+        OSError: there is no such process.
+    """
+    # The name in field 2 may hold spaces: count from its closing parenthesis.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def telephones(folder: Path, seed: int) -> Iterator[str]:
+def streaming_telephones(folder: Path, seed: int) -> Iterator[str]:
     """Telephones on one SIP port that answer at once and talk until they are hung up on; yields what to dial.
 
     One SIPp with its RTP streams, pinned to the load's core.

@@ -15,12 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmarks.calls_load import ROOT, SUBJECT_CORE
+from benchmarks.calls_load import ROOT, SUBJECT_CORE, free_port
 from media.g711 import alaw_encode
 from media.wav import read_pcm
+from sip.rtp_ports import FIRST_PORT, LAST_PORT
 
 TESTBED = ROOT / "docker/asterisk/testbed"
 ANSWER_DEADLINE_S = 60.0
+MOST_WORKERS = 4
+"""For whose RTP ports there is room: each needs two pairs a leg (sip.rtp_ports)."""
+
+SPARE_LEGS = 24
+"""Of an engine's: a leg that is over occupies its place until its last transaction ends."""
+
+ASTERISK_RTP_RANGE = f"{FIRST_PORT}-19999"
+"""Where ours has its own, for they take turns: 900 recorded calls. Below that of docker/asterisk/testbed."""
 
 # `b`: recorded from the bridge on, as ours.
 DIALPLAN = """
@@ -34,7 +43,10 @@ same => n,Hangup()
 
 @dataclass(frozen=True)
 class Job:
-    """Calls of one kind: `record`, a recorded callback from A to B, or `prompt`, A hears the prompt once."""
+    """Calls of one kind: `record`, a recorded callback from A to B, or `prompt`, A hears the prompt once.
+
+    `calls` is what `begin` begins.
+    """
 
     kind: str
     a: str
@@ -42,6 +54,11 @@ class Job:
     prompt: Path
     calls: int
     every_s: float
+
+    @property
+    def legs_a_call(self) -> int:
+        """Two of a callback."""
+        return 2 if self.kind == "record" else 1
 
 
 class Subject(Protocol):
@@ -51,20 +68,67 @@ class Subject(Protocol):
     version: str
     recordings: Path
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Of all its processes; `pid` is the first."""
+
     def begin(self) -> None:
-        """Begin the calls; returns when the last one was begun."""
+        """Begin the job's calls; returns when the last one was begun."""
+
+    def more(self, calls: int) -> None:
+        """The same with so many more."""
 
     def end(self) -> None:
         """End the calls and the program."""
 
 
 class Ours:
-    """One worker's core on our own engine."""
+    """Our own engine: one worker's core, and a second one on the same processor when it has no leg left."""
 
     def __init__(self, folder: Path, job: Job) -> None:
         folder.mkdir(parents=True)
         self.recordings = folder / "data" / "captures"
-        facts = {**job.__dict__, "prompt": str(job.prompt), "data": str(folder / "data")}
+        self._job = job
+        self._data = folder / "data"
+        self._workers = [Worker(self._data, job, 0)]
+        self.pid = self._workers[0].pid
+        self.version = self._workers[0].version
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        return tuple(worker.pid for worker in self._workers)
+
+    def begin(self) -> None:
+        self.more(self._job.calls)
+
+    def more(self, calls: int) -> None:
+        left = calls
+        while left:
+            if not self._workers[-1].room:
+                self._workers.append(Worker(self._data, self._job, len(self._workers)))
+            worker = self._workers[-1]
+            now = min(left, worker.room)
+            worker.begin(now)
+            left -= now
+
+    def end(self) -> None:
+        for worker in self._workers:
+            worker.end()
+
+
+class Worker:
+    """One process of ours."""
+
+    def __init__(self, data: Path, job: Job, number: int) -> None:
+        """Start it; workers on one machine have ports of their own."""
+        ports = (LAST_PORT + 1 - FIRST_PORT) // MOST_WORKERS
+        first = FIRST_PORT + number * ports
+        facts = {
+            **job.__dict__,
+            "prompt": str(job.prompt),
+            "data": str(data),
+            "rtp_ports": [first, first + ports - 1],
+        }
         command = [sys.executable, "-m", "benchmarks.calls_core", json.dumps(facts)]
         self._process = subprocess.Popen(
             ["taskset", "-c", str(SUBJECT_CORE), *command],
@@ -77,10 +141,12 @@ class Ours:
         )
         self.pid = self._process.pid  # taskset becomes what it starts
         try:
-            self.version = str(self._hear()["limits"])
+            told = self._hear()
         except BaseException:
             self._process.kill()
             raise
+        self.version = str(told["limits"])
+        self.room = max(1, int(told["legs"]) - SPARE_LEGS) // job.legs_a_call
 
     def _hear(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -90,18 +156,21 @@ class Ours:
         told: dict[str, Any] = json.loads(line)
         return told
 
-    def _tell(self) -> None:
+    def _tell(self, line: str) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write("\n")
+        self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
 
-    def begin(self) -> None:
-        self._tell()
+    def begin(self, calls: int) -> None:
+        """Begin so many."""
+        self._tell(str(calls))
         self._hear()
+        self.room -= calls
 
     def end(self) -> None:
+        """End its calls and itself."""
         try:
-            self._tell()
+            self._tell("end")
             self._process.communicate(timeout=20.0)
         except (OSError, subprocess.TimeoutExpired):
             pass
@@ -119,13 +188,17 @@ class Asterisk:
         self._job = job
         self._env = {
             **os.environ,
-            "IVRCORE_ASTERISK_INSTANCE": "bench",
+            "IVRCORE_ASTERISK_INSTANCE": os.environ.get("IVRCORE_ASTERISK_INSTANCE", "bench"),
+            "IVRCORE_ASTERISK_SIP_PORT": str(free_port()),
+            "IVRCORE_ASTERISK_DIGEST_PORT": str(free_port()),
+            "IVRCORE_ASTERISK_AMI_PORT": str(free_port()),
+            "IVRCORE_ASTERISK_RTP_RANGE": ASTERISK_RTP_RANGE,
             "IVRCORE_ASTERISK_STATE": str(state),
             "IVRCORE_PYTHON": sys.executable,
         }
         state.mkdir(parents=True)
         (state / "bench-prompt.alaw").write_bytes(alaw_encode(read_pcm(job.prompt)).tobytes())
-        told = self._testbed("up", "--free-ports")
+        told = self._testbed("up")
         settings = dict(line.partition("=")[::2] for line in shlex.split(told))
         try:
             self._ami = Ami(settings["IVRCORE_ASTERISK_HOST"], int(settings["IVRCORE_ASTERISK_AMI_PORT"]))
@@ -161,9 +234,16 @@ class Asterisk:
                 continue
         raise RuntimeError("Asterisk does not run")
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        return (self.pid,)
+
     def begin(self) -> None:
+        self.more(self._job.calls)
+
+    def more(self, calls: int) -> None:
         job, began_s = self._job, time.monotonic()
-        for number in range(job.calls):
+        for number in range(calls):
             time.sleep(max(0.0, began_s + number * job.every_s - time.monotonic()))
             self._ami.ask(
                 Action="Originate",

@@ -1,0 +1,372 @@
+"""How many calls at once one core carries: ours and Asterisk 22 on the same core, until a step fails.
+
+    python benchmarks/knee.py [--who ours|asterisk] [--kind record|prompt] [--quick]
+                              [--start N] [--step N] [--window S] [--listen N]
+
+Question: the largest number of concurrent recorded callbacks (two legs each), and of one-leg calls that hear
+a prompt, with every call set up, no packet lost, 99.9 % of the gaps between two packets of a telephone at
+40 ms or less, and every recording growing as fast as time. Unit: calls on one core. Budget: 2.5 × Asterisk
+recorded, 1.5 × Asterisk prompts.
+
+Calls are added to those that are up already, in steps that become smaller as the processor's time runs out,
+and looked at for a window each; after the step that fails, the room between it and the last good one is
+halved, each time from no call on. At last the knee is run once more from no call on, and what 20 calls'
+telephones hear is identified by fingerprint: the other party from the first to the last second, with no gap.
+
+A step in which the generator itself was late (it counts that, see rtp_load.c) is run again, and proves
+nothing if it stays so. A process of ours has room for 500 callbacks (1024 legs are compiled in); beyond, a
+second one on the same core takes the rest.
+"""
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.calls_run import (  # noqa: E402
+    SETTLE_S,
+    SUBJECTS,
+    VOICE_A,
+    VOICE_B,
+    VOICE_PROMPT,
+    VOICE_S,
+    Run,
+    Step,
+)
+from benchmarks.results import Row  # noqa: E402
+from media.fingerprint import Heard, KnownSignal, gaps, identify  # noqa: E402
+from media.g711 import alaw_decode  # noqa: E402
+from media.testsignal import talk  # noqa: E402
+
+TITLES = {"record": "concurrent recorded callbacks", "prompt": "concurrent prompt playback"}
+BUDGETS = {"record": "≥ 2.5 × Asterisk", "prompt": "≥ 1.5 × Asterisk"}
+MOST = {"ours": 1500, "asterisk": 800}
+"""Calls: as far as there are ports for the telephones and the subject."""
+
+EVERY_S = 0.04
+SAMPLED = 20
+REPEATS = 3
+"""Tries of a step in which the generator was late."""
+
+FULL_PERCENT = 95.0
+"""Of one core: what real-time threads get on Linux by default (sched_rt_runtime_us)."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one knee is looked for.
+
+    Attributes:
+        start: calls of the first step; `step`: the smallest step.
+        window_s: of each step.
+        share: the last good and the first bad step may be so far apart, in parts of the good one.
+        listen: sampled calls whose audio is identified at the knee; 0: none, and the knee is not run again.
+    """
+
+    who: str
+    kind: str
+    start: int = 100
+    step: int = 20
+    window_s: float = 10.0
+    share: float = 0.04
+    every_s: float = EVERY_S
+    listen: int = SAMPLED
+
+
+@dataclass(frozen=True)
+class Knee:
+    """What was found.
+
+    Attributes:
+        calls: that were carried; 0 when not even the first step was.
+        good: the step that carried them; `bad`: the first that failed, None when there was no room for more.
+        ears: sampled telephones that were listened to; `whole`: those that heard everything.
+        processes: of the subject, at the knee.
+    """
+
+    calls: int
+    good: Step | None = None
+    bad: Step | None = None
+    ears: int = 0
+    whole: int = 0
+    processes: int = 1
+    wrong: tuple[str, ...] = field(default=())
+
+    @property
+    def note(self) -> str:
+        """For the page."""
+        said = []
+        if self.good is not None and self.good.counts is not None:
+            parties = self.good.counts.parties
+            received = sum(party.received for party in parties)
+            unlike = received - sum(party.known for party in parties)
+            said.append(f"{self.good.core_percent:.0f} % of the core, {self.processes} process(es)")
+            said.append(f"gap p99.9 {max(party.gap_p999_ms for party in parties):.0f} ms")
+            said.append(f"{unlike} of {received} packets unlike what was said")
+        if self.bad is None:
+            said.append("no room for more telephones")
+        else:
+            said.append(f"{self.bad.calls} failed: {', '.join(self.bad.faults or self.bad.generator_faults)}")
+        if self.ears:
+            said.append(f"fingerprints: {self.whole} of {self.ears} sampled ears heard everything")
+        return "; ".join(said)
+
+
+def next_step(calls: int, core_percent: float, step: int) -> int:
+    """How many calls to look at after so many were carried at this cost: half of the way to a full core.
+
+    Whole steps, one at the least.
+    """
+    room = calls * (FULL_PERCENT - core_percent) / max(core_percent, 0.1)
+    return calls + max(step, int(room / 2) // step * step)
+
+
+def narrow(good: int, bad: int, share: float, carries: Callable[[int], bool]) -> int:
+    """The largest number known to be carried, when the first that is not is within this share of it."""
+    while bad - good > max(1.0, share * good):
+        middle = (good + bad) // 2
+        if carries(middle):
+            good = middle
+        else:
+            bad = middle
+    return good
+
+
+class Search:
+    """Looks for one subject's knee."""
+
+    def __init__(self, folder: Path, plan: Plan, tell: Tell) -> None:
+        self._folder, self._plan, self._tell = folder, plan, tell
+        self._runs = 0
+        self._good: Step | None = None
+        self._bad: Step | None = None
+        self._processes = 1
+        self.version = ""
+
+    def find(self) -> Knee:
+        """The knee; takes minutes."""
+        plan = self._plan
+        good, bad = self._climb()
+        if bad:
+            good = narrow(good, bad, plan.share, self._carries)
+        knee = Knee(good, self._good, self._bad, processes=self._processes)
+        if not good or not plan.listen:
+            return knee
+        for _ in range(REPEATS):
+            step, heard, wrong = self._listen(good)
+            if not step.faults:
+                return Knee(good, step, self._bad, heard, heard - len(wrong), self._processes, wrong)
+            self._bad = step
+            good -= max(1, round(plan.share * good))
+        return Knee(0, self._good, self._bad)
+
+    def _run(self, calls: int) -> Run:
+        plan = self._plan
+        self._runs += 1
+        # A search climbs for a dozen windows at the most; the files of a service end at 2 MB, which is 250 s.
+        long_s = min(240.0, calls * plan.every_s + 12 * (plan.window_s + SETTLE_S) + 30.0)
+        return Run(
+            self._folder / f"{plan.kind}-{plan.who}-{self._runs}",
+            plan.who,
+            plan.kind,
+            most=calls,
+            every_s=plan.every_s,
+            prompt_s=long_s,
+        )
+
+    def _look(self, run: Run) -> Step:
+        """A step, again when the generator was late."""
+        for _ in range(REPEATS):
+            step = run.step(self._plan.window_s)
+            faults = step.generator_faults
+            verdict = "; ".join(("void: " + ", ".join(faults),) if faults else step.faults) or "carried"
+            self._tell(f"{step}: {verdict}")
+            if not faults:
+                break
+        self._note(step, run)
+        return step
+
+    def _note(self, step: Step, run: Run) -> None:
+        if step.faults or step.generator_faults:
+            if self._bad is None or step.calls <= self._bad.calls:
+                self._bad = step
+        elif self._good is None or step.calls >= self._good.calls:
+            self._good, self._processes = step, len(run.subject.pids)
+
+    def _climb(self) -> tuple[int, int]:
+        """The last good and the first bad number of calls of one run, 0 for none."""
+        plan, most = self._plan, MOST[self._plan.who]
+        good, calls = 0, min(plan.start, most)
+        with self._run(most) as run:
+            self.version = run.subject.version
+            while True:
+                run.more(calls - good)
+                step = self._look(run)
+                if step.faults or step.generator_faults:
+                    return good, calls
+                if calls >= most:
+                    return calls, 0
+                good, calls = calls, min(most, next_step(calls, step.core_percent, plan.step))
+
+    def _carries(self, calls: int) -> bool:
+        """From no call on."""
+        with self._run(calls) as run:
+            run.more(calls)
+            step = self._look(run)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        return not (step.faults or step.generator_faults)
+
+    def _listen(self, calls: int) -> tuple[Step, int, tuple[str, ...]]:
+        """The knee again, from no call on: its step, ears that were listened to, and what was wrong."""
+        plan = self._plan
+        parties = 2 if plan.kind == "record" else 1
+        with self._run(calls) as run:
+            run.more(calls)
+            assert run.phones is not None
+            rtp = run.phones.rtp
+            sampled = sorted({number * calls // plan.listen for number in range(plan.listen)})
+            files = [(party, rtp.keep(party, call)) for party in range(parties) for call in sampled]
+            step = self._look(run)
+            rtp.end()
+            wrong = []
+            for party, file in files:
+                expected = VOICE_PROMPT if plan.kind == "prompt" else (VOICE_B, VOICE_A)[party]
+                found = unheard(file, expected)
+                if found:
+                    wrong.append(f"{file.stem}: {found}")
+        shutil.rmtree(self._folder, ignore_errors=True)
+        for line in wrong:
+            self._tell(line)
+        return step, len(files), tuple(wrong)
+
+
+def unheard(file: Path, voice: int) -> str:
+    """What is wrong with what a telephone heard, raw A-law, that should be one voice all the time."""
+    pcm = alaw_decode(np.frombuffer(file.read_bytes(), np.uint8))
+    duration_s = pcm.size / 8000
+    known = [
+        KnownSignal(str(seed), talk(seed, VOICE_S), loop=True) for seed in (VOICE_A, VOICE_B, VOICE_PROMPT)
+    ]
+    return wrong_in(identify(pcm, known), gaps(pcm), str(voice), duration_s)
+
+
+def wrong_in(found: list[Heard], silent: list[tuple[float, float]], voice: str, duration_s: float) -> str:
+    """One line: a gap, a slip, another voice, too little; "" when nothing is wrong."""
+    if silent:
+        return f"silence from {silent[0][0]:.3f} to {silent[0][1]:.3f} s"
+    names = sorted({one.name for one in found})
+    if names != [voice]:
+        return f"heard voices {', '.join(names) or 'none'}, not {voice} alone"
+    slips = [slip for one in found for slip in one.slips]
+    if slips or len(found) > 1:
+        at_s = slips[0].at_s if slips else found[1].start_s
+        return f"{len(slips) + len(found) - 1} joints, the first at {at_s:.3f} s"
+    if found[0].start_s > 0.02 or found[0].end_s < duration_s - 0.02:
+        return f"heard from {found[0].start_s:.3f} to {found[0].end_s:.3f} s of {duration_s:.3f} s"
+    return ""
+
+
+def measure(quick: bool, tell: Tell, kinds: tuple[str, ...] = ("record", "prompt")) -> list[Row]:
+    """Knees of both subjects as rows of the page; quick: recorded callbacks only, coarsely."""
+    rows = []
+    for kind in kinds[:1] if quick else kinds:
+        knees = {}
+        for who in SUBJECTS:
+            knees[who] = find(quick_plan(who, kind) if quick else Plan(who, kind), tell)
+        rows += rows_of(kind, knees)
+    return rows
+
+
+def quick_plan(who: str, kind: str) -> Plan:
+    """In about half a minute."""
+    return Plan(
+        who,
+        kind,
+        start=200 if who == "ours" else 100,
+        step=40,
+        window_s=5.0,
+        share=1.0,
+        every_s=0.02,
+        listen=0,
+    )
+
+
+def find(plan: Plan, tell: Tell) -> Knee:
+    """One knee, in a folder of its own."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="knee-"))
+        knee = Search(Path(folder) / "runs", plan, tell).find()
+    tell(f"{TITLES[plan.kind]}, {plan.who}: {knee.calls} ({knee.note})")
+    return knee
+
+
+def rows_of(kind: str, knees: dict[str, Knee]) -> list[Row]:
+    """The knee, and the ears at it if there were any."""
+    ours, theirs = knees["ours"], knees["asterisk"]
+    rows = [
+        Row(
+            TITLES[kind],
+            "calls on one core",
+            float(ours.calls) or None,
+            float(theirs.calls) or None,
+            BUDGETS[kind],
+            f"ours: {ours.note}. Asterisk: {theirs.note}",
+        )
+    ]
+    if ours.ears:
+        rows.append(
+            Row(
+                f"{TITLES[kind]}: sampled ears that heard all at the knee",
+                "%",
+                100.0 * ours.whole / ours.ears,
+                100.0 * theirs.whole / theirs.ears if theirs.ears else None,
+                "≥ 100",
+                "; ".join(ours.wrong[:3]) or "by fingerprint: no gap, no joint, no other voice",
+            )
+        )
+    return rows
+
+
+def main() -> int:
+    """Search, say."""
+    parser = argparse.ArgumentParser(description="How many calls at once one core carries.")
+    parser.add_argument("--who", choices=tuple(SUBJECTS), help="one of them alone")
+    parser.add_argument("--kind", choices=tuple(TITLES), default="record")
+    parser.add_argument("--quick", action="store_true", help="coarsely, in about a minute")
+    parser.add_argument("--start", type=int, help="calls of the first step")
+    parser.add_argument("--step", type=int, help="calls of the smallest step")
+    parser.add_argument("--window", type=float, help="seconds of each step")
+    parser.add_argument("--listen", type=int, help="calls to listen to at the knee")
+    options = parser.parse_args()
+    # A search that is stopped still takes its container and its telephones with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for who in (options.who,) if options.who else SUBJECTS:
+        base = quick_plan(who, options.kind) if options.quick else Plan(who, options.kind)
+        plan = Plan(
+            who,
+            options.kind,
+            start=options.start or base.start,
+            step=options.step or base.step,
+            window_s=options.window or base.window_s,
+            share=base.share,
+            every_s=base.every_s,
+            listen=base.listen if options.listen is None else options.listen,
+        )
+        find(plan, lambda line: print(line, flush=True))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
