@@ -1,20 +1,19 @@
-"""Keeps workers alive and hands calls to them; finishes what dead ones left.
+"""Keeps workers alive, and has what dead ones left finished.
 
 A worker is started so that it outlives the front end, and found again by its directory (directory.py). The
-supervisor decides who gets a job and when a worker is given up; how a worker is talked to is `link.py`, what
-becomes of a dead one's calls `recovery.py`.
+supervisor decides when a worker is started and when it is given up; who gets a job is `dispatch.py`, how a
+worker is talked to `link.py`, what becomes of a dead one's calls `recovery.py`.
 """
 
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 from uuid import uuid4
 
-from twisted.internet.defer import Deferred, DeferredList, fail, succeed
+from twisted.internet.defer import Deferred, DeferredList, fail
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
@@ -23,14 +22,15 @@ from ivrcore import __version__
 from ivrcore.service.model import CallEvent
 from ivrcore.service.workers.backoff import Backoff
 from ivrcore.service.workers.directory import LOCK, Lock, holder_of
-from ivrcore.service.workers.errors import AlreadyRunning, NoWorker, WorkerError, WorkerRefusal
+from ivrcore.service.workers.dispatch import Dispatch
+from ivrcore.service.workers.errors import AlreadyRunning, WorkerError
 from ivrcore.service.workers.job import Job
 from ivrcore.service.workers.link import Connect, Link
 from ivrcore.service.workers.listener import Adopted, Listener, LostCall, SupervisorSettings, WorkerInfo
-from ivrcore.service.workers.packing import Waiting, WaitQueue, roomiest
-from ivrcore.service.workers.process import Child, Spawn, kill, make_directory, spawn
+from ivrcore.service.workers.post import Post
+from ivrcore.service.workers.process import Spawn, kill, make_directory, spawn
 from ivrcore.service.workers.recovery import Recovery
-from sip.reactor import DelayedCall, ReactorTime
+from sip.reactor import ReactorTime
 
 __all__ = ["Adopted", "Listener", "LostCall", "Supervisor", "SupervisorSettings", "WorkerInfo"]
 
@@ -47,26 +47,6 @@ class SupervisorReactor(ReactorTime, Protocol):
 
     def getThreadPool(self) -> ThreadPool:  # noqa: N802
         """The pool for work that waits for the disk."""
-
-
-@dataclass
-class _Post:
-    """The place of one worker, whoever holds it."""
-
-    number: int
-    backoff: Backoff
-    link: Link | None = None
-    child: Child | None = None
-    restarts: int = 0
-    again: DelayedCall | None = None
-    first: "Deferred[None] | None" = field(default_factory=Deferred)
-    """Fires when its first worker is up, or has failed."""
-
-    def settled(self) -> None:
-        """The first attempt is over."""
-        first, self.first = self.first, None
-        if first is not None:
-            first.callback(None)
 
 
 class Supervisor:
@@ -96,12 +76,12 @@ class Supervisor:
         self._root = settings.run_dir / "workers"
         self._lock: Lock | None = None
         self._posts = [
-            _Post(number, Backoff(settings.restart_first_s, settings.restart_most_s))
+            Post(number, Backoff(settings.restart_first_s, settings.restart_most_s))
             for number in range(settings.workers)
         ]
         self._links: dict[str, Link] = {}
         self._recoveries: dict[Recovery, Deferred[None]] = {}
-        self._queue = WaitQueue(reactor, settings.queue_jobs, settings.queue_s)
+        self._dispatch = Dispatch(reactor, settings.queue_jobs, settings.queue_s, self._links)
         self._starting: dict[str, Deferred[None]] = {}
         """Of each adopted worker, until it is up or dead."""
         self._closing = False
@@ -166,7 +146,7 @@ class Supervisor:
     def leave(self) -> None:
         """Go, and let the workers be: they go on, and the next front end adopts them."""
         self._left = True
-        self._queue.clear()
+        self._dispatch.end()
         for link in self._links.values():
             link.leave()
         for recovery in self._recoveries:
@@ -178,7 +158,7 @@ class Supervisor:
     def close(self, deadline_s: float) -> "Deferred[None]":
         """Take no more jobs, let calls end until the deadline, then end them; fires when all is stored."""
         self._closing = True
-        self._queue.clear()
+        self._dispatch.end()
         self._end_posts()
         for link in tuple(self._links.values()):
             link.close_worker(deadline_s)
@@ -196,9 +176,7 @@ class Supervisor:
 
     def _end_posts(self) -> None:
         for post in self._posts:
-            if post.again is not None and post.again.active():
-                post.again.cancel()
-            post.settled()
+            post.end()
 
     def _kill_all(self) -> None:
         for link in tuple(self._links.values()):
@@ -220,21 +198,11 @@ class Supervisor:
             Stopped: it was stopped while it waited.
             JobError: it is none.
         """
-        if self._closing or self._left:
-            return fail(NoWorker("the service is ending"))
-        waiting = self._queue.add(job)
-        self._serve()
-        self._queue.shorten()
-        return waiting.done
+        return self._dispatch.take(job)
 
     def stop_call(self, session: str) -> "Deferred[bool]":
         """End a call; fires with whether anybody had it."""
-        if self._queue.stop(session):
-            return succeed(True)
-        for link in self._links.values():
-            if session in link.sessions:
-                return link.stop(session)
-        return succeed(False)
+        return self._dispatch.stop(session)
 
     def free_legs(self) -> int:
         """Over all workers, now."""
@@ -246,7 +214,7 @@ class Supervisor:
 
     def queued(self) -> int:
         """How many jobs wait for legs."""
-        return len(self._queue)
+        return len(self._dispatch)
 
     def workers(self) -> list[WorkerInfo]:
         """Everyone, by id."""
@@ -266,33 +234,6 @@ class Supervisor:
             for link in sorted(self._links.values(), key=lambda link: link.id)
         ]
 
-    def _serve(self) -> None:
-        self._queue.serve(self._has_room, self._hand_over)
-
-    def _has_room(self, job: Job) -> bool:
-        return roomiest({link.id: link.free for link in self._links.values()}, job.legs) is not None
-
-    def _hand_over(self, waiting: Waiting) -> None:
-        job = waiting.job
-        worker = roomiest({link.id: link.free for link in self._links.values()}, job.legs)
-        assert worker is not None, "it was looked for just now"
-
-        async def hand_over() -> None:
-            try:
-                await self._links[worker].start(job)
-            except WorkerRefusal:
-                if self._closing or self._left:
-                    waiting.done.errback(NoWorker("the service is ending"))
-                else:
-                    self._queue.put_back(waiting)
-                    self._serve()
-            except Exception as error:  # the caller's to judge
-                waiting.done.errback(error)
-            else:
-                waiting.done.callback(worker)
-
-        Deferred.fromCoroutine(hand_over())
-
     # -- workers ------------------------------------------------------------------------------------------
 
     def _man_posts(self) -> None:
@@ -307,7 +248,7 @@ class Supervisor:
         for link in usable:  # one too many
             link.close_worker(None)
 
-    def _start_worker(self, post: _Post) -> None:
+    def _start_worker(self, post: Post) -> None:
         if self._closing or self._left:
             return
         directory = self._root / f"w{post.number + 1}-{uuid4().hex[:6]}"
@@ -338,7 +279,7 @@ class Supervisor:
         link.open()
         return link
 
-    def _restart(self, post: _Post) -> None:
+    def _restart(self, post: Post) -> None:
         post.link = post.child = None
         post.settled()
         if self._closing or self._left:
@@ -346,7 +287,7 @@ class Supervisor:
         post.restarts += 1
         post.again = self._reactor.callLater(post.backoff.next_s(), self._start_worker, post)
 
-    def _post_of(self, link: Link) -> _Post | None:
+    def _post_of(self, link: Link) -> Post | None:
         return next((post for post in self._posts if post.link is link), None)
 
     def _recover(
@@ -395,17 +336,17 @@ class Supervisor:
         if post is not None:
             post.settled()
         self._adoption_settled(link)
-        self._serve()
+        self._dispatch.serve()
 
     def on_room(self) -> None:
         """See link.Owner."""
-        self._serve()
+        self._dispatch.serve()
 
     def is_dead(self, link: Link) -> bool:
         """See link.Owner: a child of ours that ended, or a lock that nobody holds."""
         post = self._post_of(link)
         if post is not None and post.child is not None:
-            return post.child.poll() is not None
+            return post.exit_status() is not None
         try:
             Lock(link.directory / LOCK).release()
         except AlreadyRunning:
@@ -424,7 +365,7 @@ class Supervisor:
     def on_dead(self, link: Link, reason: str) -> None:
         """See link.Owner."""
         post = self._post_of(link)
-        if post is not None and post.child is not None and (status := post.child.poll()) is not None:
+        if post is not None and (status := post.exit_status()) is not None:
             reason = f"{reason}, exit status {status}"
         level = logging.INFO if self._closing or link.draining else logging.ERROR
         log.log(level, "worker %s: %s", link.id, reason)
