@@ -2,23 +2,18 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
-from math import inf
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import pjsua2 as pj
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 
 from media.errors import MediaError
-from media.g711 import ulaw_decode
-from media.level import level_dbm0
 from sip.cause import NO_RESOURCE, HangupCause, status_from_q850
 from sip.digits import EventPacket
 from sip.errors import LegStateError
 from sip.events import (
-    CaptureStarted,
     DigitTransport,
     LegAnswered,
     LegEarlyMediaStarted,
@@ -34,10 +29,14 @@ from sip.events import (
 from sip.inband import InBandListener
 from sip.leg import Cue, LegListener, Sound
 from sip.pjsua.call import EndedCalls, NativeCall
-from sip.pjsua.capture import CaptureFlusher, open_recorder, when_closed
+from sip.pjsua.capture import CaptureFlusher
+from sip.pjsua.early import EarlyMediaWatch
 from sip.pjsua.inbox import Inbox
 from sip.pjsua.info import InfoKey
 from sip.pjsua.keys import KeyReception
+from sip.pjsua.loudness import received_level_dbm0
+from sip.pjsua.recorded import LegCapture
+from sip.pjsua.rtp import NO_RTP_PORT, RejectedPackets
 from sip.pjsua.sending import KeySender
 from sip.pjsua.sound import Player
 from sip.pjsua.stopped import StoppedPlayers
@@ -46,7 +45,6 @@ from sip.trunk import Trunk
 
 log = logging.getLogger("ivrcore.sip")
 
-_TICK_S = 0.02
 _SLOT_S = 0.002
 _SLOT_TRIES = 100
 _PJ_ETOOMANY = 70010  # pjlib errno.h; what the fifth call of a four-call build gets
@@ -82,17 +80,13 @@ class PjsuaLeg:
         self._hung_up_by_us = False
         self._given_up_with: HangupCause | None = None
         self._answered = False
-        self._early_media = False
-        self._packets_seen = False
         self._players: dict[PlaybackId, Player] = {}
         self._cued: PlaybackId | None = None
-        self._recorder: pj.AudioMediaRecorder | None = None
-        self._capture_path: Path | None = None
-        self._capture_reported = False
-        self._capture_closed: Deferred[None] | None = None
+        self._early_media = EarlyMediaWatch(host.reactor, lambda: self._call, self._hear_early_media)
+        self._capture = LegCapture(leg_id, host, lambda: self._call, lambda: self.media, self._tell_if_alive)
         self._sender = KeySender(leg_id, host.reactor, lambda: self._call, lambda: self.media)
         self._keys = KeyReception(leg_id, host.in_band, host.reactor, self._tell_if_alive)
-        self._watch: DelayedCall | None = None
+        self._rejected = RejectedPackets()
         self._retry: DelayedCall | None = None
         self.on_media_started: list[Callable[[], None]] = []
 
@@ -149,7 +143,8 @@ class PjsuaLeg:
                     _SLOT_S, self._invite, call, trunk, uri, param, tries - 1
                 )
                 return
-            self._end(NO_RESOURCE if full else HangupCause(41, 503, f"not sent: {error.reason}"))
+            q850 = NO_RESOURCE.q850 if error.status == NO_RTP_PORT else 41
+            self._end(NO_RESOURCE if full else HangupCause(q850, 503, f"not sent: {error.reason}"))
 
     def _end(self, cause: HangupCause) -> None:
         self.host.inbox.post(lambda at_s: self.on_ended(at_s, cause))
@@ -273,66 +268,15 @@ class PjsuaLeg:
         """See sip.leg.Leg."""
         if self._over or self._hung_up_by_us:
             return
-        if self._recorder is not None:
-            raise LegStateError(f"leg {self._id} is captured already")
-        self._recorder = open_recorder(path)
-        self.host.flusher.begin()
-        self._capture_path = path
-        self._capture_reported = False
-        if self._call is not None:
-            self._call.capture = self._recorder
-        self._connect_recorder(None)
-
-    def _connect_recorder(self, since_s: float | None) -> None:
-        """`since_s`: when the callback connected it already, None when it is connected now."""
-        media = self.media
-        if self._recorder is not None and media is not None:
-            try:
-                media.startTransmit(self._recorder)
-            except pj.Error:
-                return  # the conference port went with the call, whose end is on its way
-            if not self._capture_reported:
-                self._capture_reported = True
-                self.host.inbox.post(
-                    lambda at_s: self._tell_if_alive(
-                        CaptureStarted(self._id, at_s if since_s is None else since_s)
-                    )
-                )
+        self._capture.start(path)
 
     def stop_capture(self) -> "Deferred[None]":
         """See sip.leg.Leg."""
-        recorder, self._recorder = self._recorder, None
-        if self._call is not None:
-            self._call.capture = None
-        if recorder is not None and self._capture_path is not None:
-            self.host.flusher.end()
-            if (media := self.media) is not None:
-                with suppress(pj.Error):  # the conference port may have gone with the call
-                    media.stopTransmit(recorder)
-            # Dropping the recorder closes the file, in the clock's thread and some ticks later.
-            self._capture_closed = when_closed(self._capture_path, self.host.reactor)
-        if self._capture_closed is None:
-            return succeed(None)
-        done: Deferred[None] = Deferred()
-        self._capture_closed.chainDeferred(done)
-        self._capture_closed = None
-        return done
+        return self._capture.stop()
 
     def received_level_dbm0(self) -> float:
         """See sip.leg.Leg."""
-        media = self.media
-        if media is None:
-            return -inf
-        # pjmedia keeps the mean magnitude of the last frame as a complemented mu-law code, pjsua2 tells it in
-        # percent, 1 dB a step. "Tx" is what the port sends into the conference: what came from the wire.
-        percent = media.getTxLevel()
-        if percent == 0:
-            return -inf
-        code = min(round((percent + 0.5) * 2.55), 255)
-        magnitude = abs(int(ulaw_decode(np.array([code ^ 0xFF], dtype=np.uint8))[0]))
-        # The mean magnitude of a sine is 2/pi of its peak, its RMS 1/sqrt(2).
-        rms = round(magnitude * np.pi / (2 * np.sqrt(2)))
-        return level_dbm0(np.array([min(rms, 32767)], dtype=np.int16))
+        return received_level_dbm0(self.media)
 
     # -- reports of the native call, on the reactor's thread --------------------------------------------
 
@@ -347,42 +291,25 @@ class PjsuaLeg:
     def on_media(self, at_s: float) -> None:
         """The stream (re)started, perhaps on another conference port: connect again what was connected."""
         media = self.media
-        if media is None:
+        if media is None or self._call is None:
             return
+        self._rejected.follow(self._call)
         for playback, player in self._players.items():
             if self._answered or playback != self._cued:
                 player.connect(media)
-        self._connect_recorder(at_s)
+        self._capture.connect(at_s)
         self._keys.connect(media)
         for reconnect in self.on_media_started:
             reconnect()
-        if not self._answered and not self._early_media and self._watch is None:
-            self._watch_early_media()
+        self._early_media.begin()
 
-    def _watch_early_media(self) -> None:
-        """Early media is what arrives, not what a 183 promises: look at the RTP counter every tick."""
-        self._watch = None
-        if self._over or self._answered or self._call is None:
-            return
-        try:
-            packets = self._call.getStreamStat(0).rtcp.rxStat.pkt
-            # Asked after the packets: who speaks from the 200 on may be faster than our own notice of it.
-            answered = self._call.getInfo().state > pj.PJSIP_INV_STATE_EARLY
-        except pj.Error:
-            packets, answered = 0, False
-        if answered:
-            return
-        # Seen at two looks: the first packet of a talk may overtake the 200 that it belongs to.
-        seen_before, self._packets_seen = self._packets_seen, packets > 0
-        if packets > 0 and seen_before:
-            self._early_media = True
-            self.host.inbox.post(lambda at_s: self._tell_if_alive(LegEarlyMediaStarted(self._id, at_s)))
-        else:
-            self._watch = self.host.reactor.callLater(_TICK_S, self._watch_early_media)
+    def _hear_early_media(self) -> None:
+        self.host.inbox.post(lambda at_s: self._tell_if_alive(LegEarlyMediaStarted(self._id, at_s)))
 
     def on_answered(self, at_s: float) -> None:
         """The ACK was sent or received."""
         self._answered = True
+        self._early_media.end()
         self._tell_if_alive(LegAnswered(self._id, at_s))
 
     def on_event_packet(self, at_s: float, packet: EventPacket) -> None:
@@ -412,16 +339,14 @@ class PjsuaLeg:
             self.host.ended_calls.add(self._call)
             self._call = None
         self.host.forget(self)
-        self._listener(LegHungUp(self._id, at_s, cause, by_remote=not self._hung_up_by_us))
+        by_remote, rejected = not self._hung_up_by_us, self._rejected.count()
+        self._listener(LegHungUp(self._id, at_s, cause, by_remote, rejected))
 
     def _release_media(self) -> None:
-        if self._watch is not None and self._watch.active():
-            self._watch.cancel()
-        self._watch = None
+        self._early_media.end()
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
-        if self._recorder is not None:
-            self._capture_closed = self.stop_capture()
+        self._capture.finish()
         for playback in tuple(self._players):
             self.stop(playback)
         self._keys.close()
