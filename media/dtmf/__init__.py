@@ -1,8 +1,8 @@
 """In-band DTMF: which keys are in the audio, from when to when.
 
 `detect` takes a whole recording, `DtmfBank` any number of live legs. Read on in bank.py (what happens when),
-screen.py, envelope.py, fit.py, decide.py and score.py (how), hold.py (where a digit ends). Left out: RFC 4733
-and SIP INFO, which carry digits beside the audio.
+screen.py, envelope.py, fit.py, decide.py and score.py (how), hold.py and course.py (where a digit ends). Left
+out: RFC 4733 and SIP INFO, which carry digits beside the audio.
 """
 
 from math import gcd

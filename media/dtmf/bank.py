@@ -14,7 +14,7 @@ from media.dtmf.decide import Candidates, Limits, Verdict, examine
 from media.dtmf.digit import KEYS, DtmfDigit, DtmfOnset
 from media.dtmf.hold import Held
 from media.dtmf.screen import Screened, lasting_dial_tone, screen
-from media.dtmf.tables import BLOCK, HIGH_PASS_DELAY, RING, RING_BLOCKS, Bools, Doubles, Floats, Ints
+from media.dtmf.tables import BLOCK, HIGH_PASS_DELAY, PAD, RING, RING_BLOCKS, Bools, Doubles, Floats, Ints
 from media.errors import MediaFormatError
 from media.types import SAMPLE_RATE_HZ
 
@@ -31,6 +31,8 @@ _MIN_NEW_SAMPLES: Final = 112
 """Of the 160 the screen saw, after the end of the key before: some tick sees 118 of the shortest key."""
 
 _FLUSH_BLOCKS: Final = 4
+
+_NO_LEGS: Final[Ints] = np.zeros(0, dtype=np.int64)
 
 
 class DtmfBank:
@@ -110,7 +112,7 @@ class DtmfBank:
 
     def reset(self, leg: int) -> None:
         """A new call on this leg: forget its audio and its open digit; its times count from here."""
-        self._held.drop(leg)
+        self._held.drop(np.array([leg]))
         self._origin[leg] = self._tick * BLOCK + self._pending.shape[1]
         self._earliest[leg] = self._origin[leg]
         self._ring[:, leg] = 0.0
@@ -209,16 +211,17 @@ class DtmfBank:
         self, legs: Ints, found: Screened, rows: Ints, events: list[tuple[int, DtmfEvent]]
     ) -> None:
         """One tick of the legs where something is going on."""
-        doubtful = np.flatnonzero(found.doubtful[rows])
-        if doubtful.size:
-            audio, _ = self._audio(legs[doubtful])
-            kept = np.delete(np.arange(rows.size), doubtful[~lasting_dial_tone(audio)])
+        doubtful = found.doubtful[rows]
+        if doubtful.any():
+            kept = ~doubtful
+            kept[doubtful] = lasting_dial_tone(self._ring_end(legs[doubtful], RING))
             legs, rows = legs[kept], rows[kept]
         if not (rows.size or self._some_candidate or self._held.any):
             return
-        self._track(self._held.legs(), events)
+        if self._held.any:
+            self._track(self._held.legs(), events)
         digits, low_band = found.digit[rows], found.low_band[rows]
-        older = np.flatnonzero(self._candidate >= 0) if self._some_candidate else np.zeros(0, dtype=np.int64)
+        older = np.flatnonzero(self._candidate >= 0) if self._some_candidate else _NO_LEGS
         older_digits, older_low_band = self._candidate[older], self._candidate_low_band[older]
         self._candidate[older] = -1
         self._candidate[legs] = digits
@@ -240,36 +243,43 @@ class DtmfBank:
             if part.size:
                 self._examine(legs[part], digits[part], low_band[part], newer[part], events)
 
-    def _audio(self, legs: Ints) -> tuple[Floats, Bools]:
-        """The ring of some legs, oldest sample first."""
-        slots = (self._tick + np.arange(RING_BLOCKS)) % RING_BLOCKS
-        audio = self._ring[slots[None, :], legs[:, None]].reshape(legs.size, RING)
+    def _ring_end(self, legs: Ints, n_samples: int, padding: int = 0) -> Floats:
+        """The newest samples of some legs, oldest first, with so many zeros on either side."""
+        n_blocks = -(-n_samples // BLOCK)
+        skipped = n_blocks * BLOCK - n_samples
+        audio = np.empty((legs.size, n_blocks * BLOCK + 2 * padding), dtype=np.float32)
+        audio[:, :padding] = 0.0
+        audio[:, padding + n_blocks * BLOCK :] = 0.0
+        for block in range(n_blocks):
+            at = padding + block * BLOCK
+            audio[:, at : at + BLOCK] = self._ring[(self._tick - n_blocks + block) % RING_BLOCKS][legs]
+        return audio[:, skipped:]
+
+    def _lost(self, legs: Ints) -> Bools | None:
+        """Which samples of some legs' rings are substitutes, oldest first; None if none are."""
         if self._lost_ring is None:
-            return audio, np.zeros((legs.size, RING), dtype=np.bool_)
-        return audio, self._lost_ring[slots[None, :], legs[:, None]].reshape(legs.size, RING)
+            return None
+        slots = (self._tick + np.arange(RING_BLOCKS)) % RING_BLOCKS
+        lost = self._lost_ring[slots[None, :], legs[:, None]].reshape(legs.size, RING)
+        return lost if lost.any() else None
 
     def _first_sample(self) -> int:
         return self._tick * BLOCK - RING
 
     def _track(self, legs: Ints, events: list[tuple[int, DtmfEvent]]) -> None:
-        if not legs.size:
-            return
-        for begin in range(0, legs.size, _EXAMINED_AT_ONCE):
-            part = legs[begin : begin + _EXAMINED_AT_ONCE]
-            audio, lost = self._audio(part)
-            ended, ends = self._held.advance(part, audio, lost, self._first_sample())
-            for leg, end in zip(ended.tolist(), ends.tolist(), strict=True):
-                self._close(leg, end, events)
+        ended, ends = self._held.advance(legs, self._ring_end, self._lost(legs), self._first_sample())
+        if ended.size:
+            self._close(ended, ends, events)
 
     def _examine(
         self, legs: Ints, digits: Ints, low_band: Bools, newer: Bools, events: list[tuple[int, DtmfEvent]]
     ) -> None:
         """Decide on all candidates together, those a tick old before the new ones."""
-        audio, lost = self._audio(legs)
         first = self._first_sample()
         open_digit = self._held.digit[legs] >= 0
         earliest = np.where(open_digit, self._held.start[legs] + BLOCK, self._earliest[legs]) - first
-        verdict = examine(Candidates(audio, lost, digits, low_band, earliest), self._limits)
+        audio = self._ring_end(legs, RING, PAD)
+        verdict = examine(Candidates(audio, self._lost(legs), digits, low_band, earliest), self._limits)
         accepted = np.flatnonzero(verdict.accepted)
         if not accepted.size:
             return
@@ -299,23 +309,29 @@ class DtmfBank:
     ) -> None:
         first = self._first_sample()
         rows = verdict.row[accepted]
-        for index, row in zip(accepted.tolist(), rows.tolist(), strict=True):
-            leg = int(legs[row])
-            start = float(verdict.start[index]) + first
-            if self._held.digit[leg] >= 0:
+        legs, digits, low_band = legs[rows], digits[rows], low_band[rows]
+        starts = verdict.start[accepted] + first
+        onsets_s = np.maximum((starts - self._origin[legs]) / SAMPLE_RATE_HZ, 0.0)
+        another = self._held.digit[legs] >= 0
+        for leg, digit, onset_s, start, closes in zip(
+            legs.tolist(), digits.tolist(), onsets_s.tolist(), starts.tolist(), another.tolist(), strict=True
+        ):
+            if closes:
                 # Another key ends the digit before it, with or without a pause.
-                self._close(leg, min(start, self._held.last_present(leg)), events)
-            onset_s = (start - float(self._origin[leg])) / SAMPLE_RATE_HZ
-            events.append((leg, DtmfOnset(KEYS[int(digits[row])], max(onset_s, 0.0))))
-        self._held.open(legs[rows], digits[rows], low_band[rows], verdict, accepted, first)
-        self._track(legs[rows], events)
+                end = min(start, self._held.last_present(leg))
+                self._close(np.array([leg]), np.array([end]), events)
+            events.append((leg, DtmfOnset(KEYS[digit], onset_s)))
+        self._held.open(legs, digits, low_band, verdict, accepted, first)
+        self._track(legs, events)
 
-    def _close(self, leg: int, end: float, events: list[tuple[int, DtmfEvent]]) -> None:
-        start = float(self._held.start[leg])
-        end = max(end, start)
-        origin = float(self._origin[leg])
-        digit = KEYS[int(self._held.digit[leg])]
-        start_s = max((start - origin) / SAMPLE_RATE_HZ, 0.0)
-        events.append((leg, DtmfDigit(digit, start_s, (end - origin) / SAMPLE_RATE_HZ)))
-        self._earliest[leg] = max(end, self._held.resumed(leg))
-        self._held.drop(leg)
+    def _close(self, legs: Ints, ends: Doubles, events: list[tuple[int, DtmfEvent]]) -> None:
+        starts, origins = self._held.start[legs], self._origin[legs]
+        ends = np.maximum(ends, starts)
+        starts_s = np.maximum((starts - origins) / SAMPLE_RATE_HZ, 0.0)
+        ends_s = (ends - origins) / SAMPLE_RATE_HZ
+        for leg, digit, start_s, end_s in zip(
+            legs.tolist(), self._held.digit[legs].tolist(), starts_s.tolist(), ends_s.tolist(), strict=True
+        ):
+            events.append((leg, DtmfDigit(KEYS[digit], start_s, end_s)))
+        self._earliest[legs] = np.maximum(ends, self._held.resumed(legs))
+        self._held.drop(legs)

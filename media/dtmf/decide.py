@@ -4,7 +4,7 @@ Left out: when to look (bank.py) and how the figures are measured (envelope.py, 
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 
@@ -20,14 +20,14 @@ from media.dtmf.envelope import (
     lost_windows,
     offsets,
 )
-from media.dtmf.fit import Fit, fit, unsteadiness
+from media.dtmf.fit import Fit, Material, fit, unsteadiness
 from media.dtmf.score import N_FEATURES, measure, score
 from media.dtmf.tables import (
     BLOCK,
     DIAL_TONES,
     HIGH_PASS_DELAY,
-    N_WINDOWS,
-    OMEGAS,
+    PAIR_OMEGAS,
+    PAIR_TONES,
     RING,
     SPAN,
     WINDOW,
@@ -38,6 +38,7 @@ from media.dtmf.tables import (
     energy_of,
     grid_index,
     high_passed,
+    ring_of,
 )
 
 MIN_SAMPLES: Final = 236
@@ -50,6 +51,9 @@ onset."""
 
 MAX_OFFSET: Final = 0.0240
 """The middle of NTT's 1.8 % (take) and 3.0 % (refuse), Q.24 annex A."""
+
+MAX_COARSE_OFFSET: Final = MAX_OFFSET + 0.008
+"""Of the first estimates, which the fit corrects."""
 
 MAX_DISAGREEMENT: Final = 0.015
 """Between two ways to measure one frequency; at S/N 4 dB they differ by 0.4 % (standard deviation)."""
@@ -96,38 +100,33 @@ class Candidates:
     """What is to be examined, n rows.
 
     Attributes:
-        audio: the last 120 ms, shape (n, RING), substitutes for lost frames set to 0.
-        lost: which samples those are, same shape.
+        audio: the last 120 ms with PAD zeros before and after, shape (n, PAD + RING + PAD), substitutes for
+            lost frames set to 0.
+        lost: which samples those are, shape (n, RING); None if none are.
         digit: index into KEYS.
         low_band: whether to filter the band under 565 Hz away first.
         earliest: nothing before this counts, samples since the ring's first.
     """
 
     audio: Floats
-    lost: Bools
+    lost: Bools | None
     digit: Ints
     low_band: Bools
     earliest: Doubles
 
-    def take(self, rows: Ints) -> "Candidates":
-        """Some of the rows."""
-        return Candidates(
-            self.audio[rows], self.lost[rows], self.digit[rows], self.low_band[rows], self.earliest[rows]
-        )
-
 
 @dataclass(frozen=True)
 class Verdict:
-    """One candidate that has the frequencies and the length of a digit, n rows.
+    """One candidate that has the frequencies and the length of a digit, n of them.
 
     Attributes:
         row: which candidate.
         within: whether it is inside the standards' limits.
         accepted: whether it is a digit: within the limits and of enough score.
         start, end: samples since the ring's first.
-        low_omega, high_omega: frequencies, radians a sample.
-        low, high: plateau amplitudes by the correlators.
-        features: what the score was computed from, shape (n, N_FEATURES).
+        omegas: frequencies of the low and the high tone, radians a sample, shape (2, n).
+        plateau: their amplitudes by the correlators, shape (2, n).
+        figures: what the score was computed from, shape (N_FEATURES, n).
     """
 
     row: Ints
@@ -135,27 +134,38 @@ class Verdict:
     accepted: Bools
     start: Doubles
     end: Doubles
-    low_omega: Doubles
-    high_omega: Doubles
-    low: Doubles
-    high: Doubles
-    features: Doubles
+    omegas: Doubles
+    plateau: Floats
+    figures: Doubles
+
+    @property
+    def features(self) -> Doubles:
+        """The figures, a row for each, shape (n, N_FEATURES)."""
+        return self.figures.T
 
 
-def usable_windows(lost: Bools, low_band: Bools) -> Bools:
-    """Windows to be believed: at least two thirds received, and clear of the high-pass's unfinished end."""
-    usable = lost_windows(lost) > 0.6
-    filtered = np.ones(N_WINDOWS, dtype=np.bool_)
-    filtered[CENTRES + WINDOW / 2 > RING - HIGH_PASS_DELAY + 1] = False
-    return usable & (filtered | ~low_band[:, None])
+def usable_windows(lost: Bools | None, low_band: Bools) -> Bools | None:
+    """Windows to be believed: at least two thirds received, and clear of the high-pass's unfinished end.
+
+    Returns:
+        Shape (N_WINDOWS, n); None if all are.
+    """
+    if lost is None:
+        return _FINISHED | ~low_band if low_band.any() else None
+    usable: Bools = (lost_windows(lost) > 0.6) & (_FINISHED | ~low_band)
+    return usable
+
+
+_FINISHED: Final[Bools] = (CENTRES + WINDOW / 2 <= RING - HIGH_PASS_DELAY + 1)[:, None]
 
 
 def filtered_where(audio: Floats, low_band: Bools) -> Floats:
-    """The audio, behind the high-pass in the rows that need it."""
+    """The audio, padded or not, behind the high-pass in the rows that need it; itself if none does."""
     if not low_band.any():
         return audio
     filtered = audio.copy()
-    filtered[low_band] = high_passed(audio[low_band])
+    before = (audio.shape[1] - RING) // 2
+    filtered[low_band, before : before + RING] = high_passed(audio[low_band, before : before + RING])
     return filtered
 
 
@@ -168,12 +178,13 @@ def without_dial_tone(raw: Floats, filtered: Floats, low_band: Bools) -> Floats:
     rows = np.flatnonzero(low_band)
     if not rows.size:
         return raw
-    steady = (raw[rows] @ DIAL_TONES) @ DIAL_TONES.T
-    low = raw[rows] - filtered[rows]
+    heard = ring_of(raw)[rows]
+    steady = (heard @ DIAL_TONES) @ DIAL_TONES.T
+    low = heard - ring_of(filtered)[rows]
     rest = low - steady
     mostly = np.einsum("ij,ij->i", rest, rest) < MAX_BESIDES_DIAL_TONE * np.einsum("ij,ij->i", low, low)
     cleaned = raw.copy()
-    cleaned[rows[mostly]] -= steady[mostly]
+    ring_of(cleaned)[rows[mostly]] -= steady[mostly]
     return cleaned
 
 
@@ -181,170 +192,159 @@ def examine(candidates: Candidates, limits: Limits) -> Verdict:
     """Decide every candidate.
 
     Returns:
-        A row for each candidate that reached the score; the others are not DTMF by length, frequency, level
+        One for each candidate that reached the score; the others are not DTMF by length, frequency, level
         or twist.
     """
-    audio = filtered_where(candidates.audio, candidates.low_band)
-    candidates = replace(candidates, audio=without_dial_tone(candidates.audio, audio, candidates.low_band))
-    usable = usable_windows(candidates.lost, candidates.low_band)
-    low_omega, high_omega, rows = _coarse(candidates, audio, usable)
+    low_band = candidates.low_band
+    filtered = filtered_where(candidates.audio, low_band)
+    material = Material(
+        without_dial_tone(candidates.audio, filtered, low_band),
+        filtered,
+        candidates.lost,
+        usable_windows(candidates.lost, low_band),
+        candidates.digit,
+        candidates.earliest,
+    )
+    omegas, rows = _coarse(material)
     if not rows.size:
         return _NOTHING
-    narrowed = _Narrowed(candidates.take(rows), audio[rows], usable[rows], low_omega, high_omega)
-    verdict = _attempt(narrowed, limits)
+    verdict = _attempt(material.take(rows), omegas, limits)
     return replace(verdict, row=rows[verdict.row])
 
 
-def _coarse(candidates: Candidates, audio: Floats, usable: Bools) -> tuple[Doubles, Doubles, Ints]:
-    """Frequencies by the nominal correlators, and the rows worth a closer look."""
-    tones = envelope(audio, NOMINAL[candidates.digit])
-    run = locate(tones, usable, candidates.earliest, MAX_BRIDGED_WINDOWS)
-    low_omega, high_omega = offsets(tones, run, candidates.digit, usable)
-    near = np.abs(low_omega / OMEGAS[candidates.digit // 4] - 1) < MAX_OFFSET + 0.012
-    near &= np.abs(high_omega / OMEGAS[4 + candidates.digit % 4] - 1) < MAX_OFFSET + 0.012
+def _coarse(material: Material) -> tuple[Doubles, Ints]:
+    """Frequencies by the nominal correlators, shape (2, n), and the n rows worth a closer look."""
+    digit = material.digit
+    tones = envelope(ring_of(material.filtered), NOMINAL.take(digit))
+    run = locate(tones, material.usable, material.earliest, MAX_BRIDGED_WINDOWS)
+    omegas = offsets(tones, run, digit, material.usable)
+    near = (np.abs(omegas / PAIR_OMEGAS[:, digit] - 1) < MAX_COARSE_OFFSET).all(axis=0)
     rows = np.flatnonzero(near & (run.seen > MIN_SAMPLES - 40))
-    return low_omega[rows], high_omega[rows], rows
-
-
-@dataclass(frozen=True)
-class _Narrowed:
-    """Candidates at about the right frequencies.
-
-    Attributes:
-        candidates: their audio less a dial tone.
-        audio: the same behind the high-pass, where it is needed.
-        usable: windows to be believed.
-        low_omega, high_omega: first estimates, radians a sample.
-    """
-
-    candidates: Candidates
-    audio: Floats
-    usable: Bools
-    low_omega: Doubles
-    high_omega: Doubles
+    return omegas[:, rows], rows
 
 
 @dataclass(frozen=True)
 class _Look:
-    """Stretches worth fitting.
+    """Stretches worth fitting, n of them.
 
     Attributes:
-        row: which of the narrowed candidates.
+        row: which row of the material.
         tones, run: its envelope and where in it the tones are.
+        whole: whether this is the whole run or only the latest part of a long one, for tones whose phase
+            jumped on the way (a repeated frame).
         begin: where the span to be fitted begins.
     """
 
     row: Ints
+    whole: Bools
     tones: Envelope
     run: Run
     begin: Doubles
 
-    def joined(self, other: "_Look") -> "_Look":
-        """The rows of both."""
+    def take(self, kept: Ints) -> "_Look":
+        """Some of them."""
         return _Look(
-            np.concatenate([self.row, other.row]),
-            _joined(self.tones, other.tones),
-            _joined(self.run, other.run),
-            np.concatenate([self.begin, other.begin]),
+            self.row[kept],
+            self.whole[kept],
+            Envelope(self.tones.values[:, :, kept]),
+            Run(**{field.name: getattr(self.run, field.name)[..., kept] for field in fields(Run)}),
+            self.begin[kept],
         )
 
 
-def _attempt(narrowed: _Narrowed, limits: Limits) -> Verdict:
-    """Locate, fit and score; where the whole of a long run is no digit its latest part may be one, as the
-    phase may have jumped on the way (a repeated frame)."""
-    digit = narrowed.candidates.digit
-    low_index, high_index = (
-        grid_index(digit // 4, narrowed.low_omega),
-        grid_index(4 + digit % 4, narrowed.high_omega),
+def _attempt(material: Material, omegas: Doubles, limits: Limits) -> Verdict:
+    """Locate, fit and score; where the whole of a long run is no digit its latest part may be one.
+
+    Args:
+        material: candidates at about the right frequencies.
+        omegas: first estimates of those, shape (2, n).
+        limits: of the twist and the score.
+    """
+    tones = PAIR_TONES[:, material.digit]
+    index = grid_index(tones, omegas)
+    envelopes = envelope(ring_of(material.filtered), correlators(index, tones))
+    every = np.arange(material.digit.size)
+    if every.size > _TOGETHER:
+        whole = _look(material, envelopes, every, limits, np.full(every.size, True))
+        long = whole.run.end - whole.run.start > SHORT_SPAN + MIN_SHORTENED
+        first = _judge(material, omegas, whole, limits)
+        again = whole.row[long & ~first.accepted]
+        if not again.size:
+            return first
+        rest = _look(material, envelopes, again, limits, np.full(again.size, False))
+        return _joined(first, _judge(material, omegas, rest, limits)) if rest.row.size else first
+    # A few candidates cost little more than one: both parts in one go.
+    is_whole = np.arange(2 * every.size) < every.size
+    return _both(
+        material, omegas, _look(material, envelopes, np.concatenate([every, every]), limits, is_whole), limits
     )
-    tones = envelope(narrowed.audio, correlators(low_index, digit // 4, high_index, 4 + digit % 4))
-    whole = _look(narrowed, tones, np.arange(digit.size), MAX_BRIDGED_WINDOWS, SPAN, limits)
-    n_whole = whole.row.size
+
+
+def _both(material: Material, omegas: Doubles, looks: _Look, limits: Limits) -> Verdict:
+    """Judge whole runs, and beside them the latest parts of the long ones, which count where those do not."""
+    n_whole = int(np.count_nonzero(looks.whole))
+    long = looks.row[:n_whole][(looks.run.end - looks.run.start)[:n_whole] > SHORT_SPAN + MIN_SHORTENED]
+    wanted = looks.whole | np.isin(looks.row, long)
     if not n_whole:
         return _NOTHING
-    long = whole.run.end - whole.run.start > SHORT_SPAN + MIN_SHORTENED
-    if n_whole > _TOGETHER:
-        first = _judge(narrowed, whole, limits)
-        rest = _look(narrowed, tones, whole.row[long & ~first.accepted], 1, SHORT_SPAN, limits)
-        return _joined(first, _judge(narrowed, rest, limits)) if rest.row.size else first
-    # A few candidates cost little more than one: both parts in one go.
-    latest = _look(narrowed, tones, whole.row[long], 1, SHORT_SPAN, limits)
-    both = _judge(narrowed, whole.joined(latest) if latest.row.size else whole, limits)
-    settled = np.isin(both.row, both.row[:n_whole][both.accepted[:n_whole]])
-    settled[:n_whole] = False
-    return replace(both, accepted=both.accepted & ~settled)
+    if not wanted.all():
+        looks = looks.take(np.flatnonzero(wanted))
+    verdict = _judge(material, omegas, looks, limits)
+    settled = np.isin(verdict.row, verdict.row[verdict.accepted & looks.whole])
+    return replace(verdict, accepted=verdict.accepted & (looks.whole | ~settled))
 
 
-def _look(
-    narrowed: _Narrowed, tones: Envelope, rows: Ints, bridged_windows: int, longest: int, limits: Limits
-) -> _Look:
-    """Locate the tones and keep what may come within the limits: the fit costs most."""
-    tones = _taken(tones, rows)
-    run = locate(tones, narrowed.usable[rows], narrowed.candidates.earliest[rows], bridged_windows)
-    digit = narrowed.candidates.digit[rows]
-    required = np.where(run.lasting, MIN_LASTING_SAMPLES, MIN_SAMPLES)
-    twist_db = 20 * np.log10(run.high / run.low)
-    worth = (run.seen >= required) & (np.minimum(run.low, run.high) > 0.5 * MIN_AMPLITUDE)
+def _look(material: Material, tones: Envelope, rows: Ints, limits: Limits, whole: Bools) -> _Look:
+    """Locate the tones and keep what may come within the limits: the fit costs most.
+
+    Args:
+        material, tones: all candidates and their envelopes.
+        rows: of those, n of them.
+        limits: of the twist.
+        whole: whether to look for the whole run, or only for its latest part, for each of n.
+    """
+    usable, earliest = material.usable, material.earliest
+    if rows.size != material.digit.size:
+        tones = Envelope(tones.values[:, :, rows])
+        usable, earliest = None if usable is None else usable[:, rows], earliest[rows]
+    run = locate(tones, usable, earliest, np.where(whole, MAX_BRIDGED_WINDOWS, 1))
+    twist_db = run.twist_db
+    worth = run.seen >= np.where(run.lasting, MIN_LASTING_SAMPLES, MIN_SAMPLES)
+    worth &= run.plateau.min(axis=0) > 0.5 * MIN_AMPLITUDE
     worth &= (twist_db > limits.min_twist_db - 2.0) & (twist_db < limits.max_twist_db + 2.0)
-    worth &= np.abs(narrowed.low_omega[rows] / OMEGAS[digit // 4] - 1) < MAX_OFFSET + 0.008
-    worth &= np.abs(narrowed.high_omega[rows] / OMEGAS[4 + digit % 4] - 1) < MAX_OFFSET + 0.008
-    kept = np.flatnonzero(worth)
-    run = _taken(run, kept)
-    return _Look(rows[kept], _taken(tones, kept), run, np.maximum(run.start, run.end - longest))
+    longest = np.where(whole, SPAN, SHORT_SPAN)
+    look = _Look(rows, whole, tones, run, np.maximum(run.start, run.end - longest))
+    return look if worth.all() else look.take(np.flatnonzero(worth))
 
 
-def _judge(narrowed: _Narrowed, look: _Look, limits: Limits) -> Verdict:
+def _judge(material: Material, omegas: Doubles, look: _Look, limits: Limits) -> Verdict:
     """Fit and score."""
     rows, run = look.row, look.run
-    raw, digit = narrowed.candidates.audio[rows], narrowed.candidates.digit[rows]
-    omegas = narrowed.low_omega[rows], narrowed.high_omega[rows]
-    fitted = fit(narrowed.audio[rows], raw, run, look.begin, digit, omegas, narrowed.candidates.lost[rows])
-    wobble = unsteadiness(look.tones, run, look.begin, fitted)
-    features = measure(raw, run, fitted, wobble, digit)
+    digit, omegas = material.digit[rows], omegas[:, rows]
+    fitted = fit(material, rows, run, look.begin, omegas)
+    figures = measure(material, rows, run, fitted, unsteadiness(look.tones, run, look.begin, fitted))
     within = _within(fitted, digit, limits)
     # A fit that runs away from the frequency the phases advance with has fitted something else.
-    within &= np.abs(fitted.low_omega / omegas[0] - 1) < MAX_DISAGREEMENT
-    within &= np.abs(fitted.high_omega / omegas[1] - 1) < MAX_DISAGREEMENT
-    accepted = within & (score(features) > limits.min_score)
-    return Verdict(
-        rows,
-        within,
-        accepted,
-        run.start,
-        run.end,
-        fitted.low_omega,
-        fitted.high_omega,
-        run.low,
-        run.high,
-        features,
-    )
+    within &= (np.abs(fitted.omegas / omegas - 1) < MAX_DISAGREEMENT).all(axis=0)
+    accepted = within & (score(figures) > limits.min_score)
+    return Verdict(rows, within, accepted, run.start, run.end, fitted.omegas, run.plateau, figures)
 
 
 def _within(fitted: Fit, digit: Ints, limits: Limits) -> Bools:
     """The limits of the standards: frequency, level, twist, steadiness."""
-    low, high = np.abs(fitted.low), np.abs(fitted.high)
-    twist_db = 20 * np.log10(np.maximum(high, 1e-3) / np.maximum(low, 1e-3))
-    within = np.abs(fitted.low_omega / OMEGAS[digit // 4] - 1) < MAX_OFFSET
-    within &= np.abs(fitted.high_omega / OMEGAS[4 + digit % 4] - 1) < MAX_OFFSET
+    level = np.abs(fitted.amplitudes)
+    twist_db = 20 * np.log10(np.maximum(level[1], 1e-3) / np.maximum(level[0], 1e-3))
+    within = (fitted.offsets(digit) < MAX_OFFSET).all(axis=0)
+    within &= (level > MIN_AMPLITUDE).all(axis=0)
+    within &= (np.abs(fitted.slopes.real) < MAX_SLOPE).all(axis=0)
     within &= (twist_db > limits.min_twist_db) & (twist_db < limits.max_twist_db)
-    within &= (low > MIN_AMPLITUDE) & (high > MIN_AMPLITUDE)
-    within &= (np.abs(fitted.low_slope.real) < MAX_SLOPE) & (np.abs(fitted.high_slope.real) < MAX_SLOPE)
-    return within
+    return np.asarray(within)
 
 
-_Rows = TypeVar("_Rows", Envelope, Run, Verdict)
-"""Dataclasses whose every field is an array with a row for each candidate."""
-
-
-def _taken(of: _Rows, rows: Ints) -> _Rows:
-    """Some rows of every field."""
-    return type(of)(**{field.name: getattr(of, field.name)[rows] for field in fields(of)})
-
-
-def _joined(first: _Rows, second: _Rows) -> _Rows:
-    """The rows of both, field by field."""
+def _joined(first: Verdict, second: Verdict) -> Verdict:
+    """Both, field by field."""
     pairs = {field.name: (getattr(first, field.name), getattr(second, field.name)) for field in fields(first)}
-    return type(first)(**{name: np.concatenate(pair) for name, pair in pairs.items()})
+    return Verdict(**{name: np.concatenate(pair, axis=-1) for name, pair in pairs.items()})
 
 
 _NONE: Final[Doubles] = np.zeros(0)
@@ -354,9 +354,7 @@ _NOTHING: Final = Verdict(
     _NONE > 0,
     _NONE,
     _NONE,
-    _NONE,
-    _NONE,
-    _NONE,
-    _NONE,
-    np.zeros((0, N_FEATURES)),
+    np.zeros((2, 0)),
+    np.zeros((2, 0), dtype=np.float32),
+    np.zeros((N_FEATURES, 0)),
 )

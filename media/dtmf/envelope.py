@@ -14,9 +14,10 @@ import numpy.typing as npt
 from media.dtmf.tables import (
     GRID,
     GRID_HALF,
-    GRID_OMEGAS,
     HOP,
     N_WINDOWS,
+    PAIR_OMEGAS,
+    PAIR_TONES,
     RING,
     SPAN,
     WINDOW,
@@ -39,11 +40,27 @@ MAX_BRIDGED_WINDOWS: Final = 4
 
 @dataclass(frozen=True)
 class Envelope:
-    """Amplitudes of a pair of tones in every window, shape (n, N_WINDOWS), int16 units, phase at the
-    middle."""
+    """Amplitudes of pairs of tones in every window, int16 units, phase at the middle.
 
-    low: Complexes
-    high: Complexes
+    Candidates run along the last axis here and in Run, so that every step works on long contiguous rows.
+
+    Attributes:
+        values: shape (2, n_windows, n), the low and the high tone.
+    """
+
+    values: Complexes
+
+    @property
+    def low(self) -> Complexes:
+        """The low tone, shape (n_windows, n)."""
+        low: Complexes = self.values[0]
+        return low
+
+    @property
+    def high(self) -> Complexes:
+        """The high tone, shape (n_windows, n)."""
+        high: Complexes = self.values[1]
+        return high
 
 
 @dataclass(frozen=True)
@@ -53,36 +70,61 @@ class Run:
     Attributes:
         start: where it began, samples since the ring's first; 0 or less when it began before the ring.
         end: where it ended or, while it lasts, where the ring ends.
-        low, high: plateau amplitudes.
-        presence: the weaker tone's amplitude over its plateau, shape (n, N_WINDOWS).
+        plateau: amplitudes of the low and the high tone, shape (2, n).
+        presence: the weaker tone's amplitude over its plateau, shape (N_WINDOWS, n).
         lasting: whether the tones still sound at the end.
         seen: samples of tone between start and end, gaps not counted.
     """
 
     start: Doubles
     end: Doubles
-    low: Doubles
-    high: Doubles
-    presence: Doubles
+    plateau: Floats
+    presence: Floats
     lasting: Bools
     seen: Doubles
 
+    @property
+    def twist_db(self) -> Floats:
+        """High tone over low tone."""
+        ratio: Floats = 20 * np.log10(self.plateau[1] / self.plateau[0])
+        return ratio
 
-def correlators(low_index: Ints, low_row: Ints, high_index: Ints, high_row: Ints) -> Floats:
-    """Least-squares correlators for pairs of grid frequencies: each tone's amplitude free of the other's
-    skirt.
+
+@dataclass(frozen=True)
+class Pairs:
+    """Correlators for n pairs of tones by least squares: each tone's amplitude free of the other's skirt.
+
+    Attributes:
+        waves: cosine and negative sine of the low tone, then of the high one, shape (n, 4, WINDOW).
+        inverse: of their products with each other, shape (n, 4, 4).
+    """
+
+    waves: Floats
+    inverse: Floats
+
+    def take(self, rows: Ints) -> "Pairs":
+        """Some of them."""
+        return Pairs(self.waves[rows], self.inverse[rows])
+
+
+def waves_of(index: Ints, tones: Ints) -> Floats:
+    """The waves of Pairs; arguments are those of correlators."""
+    waves = np.empty((index.shape[1], 4, WINDOW), dtype=np.float32)
+    waves[:, :2] = _WAVES[tones[0], index[0]]
+    waves[:, 2:] = _WAVES[tones[1], index[1]]
+    return waves
+
+
+def correlators(index: Ints, tones: Ints) -> Pairs:
+    """Correlators for pairs of grid frequencies.
 
     Args:
-        low_index, high_index: grid indices.
-        low_row, high_row: tones, 0..3 and 4..7.
-
-    Returns:
-        Shape (n, 4, WINDOW): cosine and negative sine of the low tone, then of the high one.
+        index: grid indices of the low and the high tone, shape (2, n).
+        tones: which tones those are, 0..3 and 4..7, same shape.
     """
-    basis = np.concatenate([_WAVES[low_row, low_index], _WAVES[high_row, high_index]], axis=1)
-    gram = basis @ basis.transpose(0, 2, 1)
-    solved: Floats = np.linalg.inv(gram) @ basis
-    return solved
+    waves = waves_of(index, tones)
+    inverse: Floats = np.linalg.inv(waves @ waves.transpose(0, 2, 1))
+    return Pairs(waves, inverse)
 
 
 _WAVES: Final[Floats] = np.ascontiguousarray(
@@ -92,157 +134,165 @@ _WAVES: Final[Floats] = np.ascontiguousarray(
 products are a complex amplitude."""
 
 
-def _nominal() -> Floats:
-    digits = np.arange(16)
-    centre = np.full(16, GRID_HALF)
-    return correlators(centre, digits // 4, centre, 4 + digits % 4)
-
-
-NOMINAL: Final[Floats] = _nominal()
+NOMINAL: Final = correlators(np.full((2, 16), GRID_HALF), PAIR_TONES)
 """Correlators of the sixteen keys at their nominal frequencies."""
 
 
-def envelope(audio: Floats, pairs: Floats) -> Envelope:
+def envelope(audio: Floats, pairs: Pairs) -> Envelope:
     """Amplitudes in every window.
 
     Args:
         audio: shape (n, a multiple of HOP), as a rule the whole ring.
-        pairs: what correlators returned, shape (n, 4, WINDOW).
+        pairs: correlators, n of them.
     """
+    n_rows = audio.shape[0]
     # Thirds of a window are shared by three windows: each is multiplied once, then three are summed.
-    thirds = pairs.reshape(pairs.shape[0], 4 * _PARTS, HOP).transpose(0, 2, 1)
-    parts = audio.reshape(audio.shape[0], audio.shape[1] // HOP, HOP) @ thirds
+    thirds = pairs.waves.reshape(n_rows, 4 * _PARTS, HOP).transpose(0, 2, 1)
+    parts = audio.reshape(n_rows, audio.shape[1] // HOP, HOP) @ thirds
     last = parts.shape[1] - _PARTS + 1
     sums = parts[:, :last, 0::_PARTS] + parts[:, 1 : last + 1, 1::_PARTS]
     sums += parts[:, 2:, 2::_PARTS]
-    values = sums.view(np.complex64)
-    return Envelope(values[..., 0], values[..., 1])
+    solved = (sums @ pairs.inverse).view(np.complex64)
+    return Envelope(np.ascontiguousarray(solved.transpose(2, 1, 0)))
 
 
-def locate(tones: Envelope, usable: Bools, earliest: Doubles, bridged_windows: int | Ints) -> Run:
+def locate(tones: Envelope, usable: Bools | None, earliest: Doubles, bridged_windows: int | Ints) -> Run:
     """Find the latest stretch with both tones.
 
     Args:
         tones: amplitudes.
-        usable: windows that hold audio (not lost, not before the filter settles), shape (n, N_WINDOWS).
+        usable: windows that hold audio (not lost, not before the filter settles), shape (N_WINDOWS, n); None
+            for all.
         earliest: nothing before this is looked at (the digit before ended there), samples since the ring's
         first.
-        bridged_windows: longest gap that does not end the stretch; one for all, or shape (n, 1).
+        bridged_windows: longest gap that does not end the stretch; one for all, or shape (n,).
     """
-    low, high = _magnitude(tones.low), _magnitude(tones.high)
-    looked = usable & (earliest[:, None] - 1 < CENTRES)
-    both = np.sqrt(low * high) * looked
-    bound = 0.5 * both.max(axis=1, keepdims=True)
-    first, last = _latest(both > bound, looked, bridged_windows)
-    index = np.arange(N_WINDOWS)
-    inside = looked & (index >= first[:, None]) & (index <= last[:, None])
+    magnitude = np.abs(tones.values)
+    looked = (earliest - 1).astype(np.float32) < _COLUMN
+    if usable is not None:
+        looked &= usable
+    both = magnitude[0] * magnitude[1]
+    np.sqrt(both, out=both)
+    both *= looked
+    first, last = _latest(both > 0.5 * both.max(axis=0), looked, bridged_windows)
+    inside = (first <= _INDEX) & (last >= _INDEX)
+    inside &= looked
     # The plateau is the mean over the windows the tone fills; the best window alone would be biased by noise.
-    top = (both * inside).max(axis=1, keepdims=True)
-    full = inside & (both > 0.82 * top)
-    count = np.maximum(full.sum(axis=1), 1)
-    low_plateau = np.maximum((low * full).sum(axis=1) / count, 1e-3)
-    high_plateau = np.maximum((high * full).sum(axis=1) / count, 1e-3)
-    presence = np.minimum(low / low_plateau[:, None], high / high_plateau[:, None])
-    present = (presence > 0.5) & looked
-    first, last = _latest(present & inside, looked, bridged_windows)
-    return _edges(presence, looked, first, last, low_plateau, high_plateau, earliest)
+    both *= inside
+    full = both > 0.82 * both.max(axis=0)
+    plateau = (magnitude * full).sum(axis=1)
+    plateau /= np.maximum(full.sum(axis=0, dtype=np.float32), 1)
+    np.maximum(plateau, 1e-3, out=plateau)
+    magnitude /= plateau[:, None]
+    presence = np.minimum(magnitude[0], magnitude[1])
+    first, last = _latest((presence > 0.5) & inside, looked, bridged_windows)
+    return _edges(presence, looked, first, last, plateau, earliest)
 
 
-def _magnitude(amplitude: Complexes) -> Doubles:
-    squares = amplitude.real**2 + amplitude.imag**2
-    return np.sqrt(squares.astype(np.float64))
+_COLUMN: Final[Floats] = CENTRES[:, None].astype(np.float32)
+_INDEX: Final[npt.NDArray[np.int8]] = np.arange(N_WINDOWS, dtype=np.int8)[:, None]
+_BITS: Final[Floats] = (2.0 ** np.arange(N_WINDOWS)).astype(np.float32)
 
 
-def _latest(present: Bools, looked: Bools, bridged_windows: int | Ints) -> tuple[Ints, Ints]:
+def _latest(
+    present: Bools, looked: Bools, bridged_windows: int | Ints
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:
     """First and last window of the latest stretch; absent windows count as a gap only where they were looked
     at."""
-    last = N_WINDOWS - 1 - present[:, ::-1].argmax(axis=1)
-    index = np.arange(N_WINDOWS)
-    absent = np.cumsum(looked & ~present, axis=1)
+    last = (present * _INDEX).max(axis=0)
+    absent = np.cumsum(looked > present, axis=0, dtype=np.int8)
     # For each present window: how many absent ones lie between it and the present one before it.
-    at_present = np.where(present, absent, -N_WINDOWS)
+    at_present = np.where(present, absent, np.int8(-N_WINDOWS))
+    before = np.maximum.accumulate(at_present, axis=0)
     begins = present.copy()
-    before = np.maximum.accumulate(at_present, axis=1)
-    begins[:, 1:] &= absent[:, 1:] - before[:, :-1] > bridged_windows
-    begins &= index <= last[:, None]
-    first = N_WINDOWS - 1 - begins[:, ::-1].argmax(axis=1)
+    begins[1:] &= absent[1:] - before[:-1] > bridged_windows
+    first = (begins * _INDEX).max(axis=0)
     return first, last
 
 
 def _edges(
-    presence: Doubles, looked: Bools, first: Ints, last: Ints, low: Doubles, high: Doubles, earliest: Doubles
+    presence: Floats,
+    looked: Bools,
+    first: npt.NDArray[np.int8],
+    last: npt.NDArray[np.int8],
+    plateau: Floats,
+    earliest: Doubles,
 ) -> Run:
     """Interpolate where presence crosses one half."""
     rows = np.arange(first.size)
-    index = np.arange(N_WINDOWS)
-    newest = N_WINDOWS - 1 - looked[:, ::-1].argmax(axis=1)
-    start = CENTRES[first] - HOP * _crossing(presence[rows, first], presence[rows, np.maximum(first - 1, 0)])
-    before = np.maximum(first - 1, 0)
-    start = np.where((first > 0) & looked[rows, before], start, CENTRES[first] - WINDOW / 2)
+    newest = (looked * _INDEX).max(axis=0)
+    before, after = np.maximum(first - 1, 0), np.minimum(last + 1, N_WINDOWS - 1)
+    at_last = presence[last, rows]
+    start = CENTRES[first] - HOP * _crossing(presence[first, rows], presence[before, rows])
+    start = np.where((first > 0) & looked[before, rows], start, CENTRES[first] - WINDOW / 2)
     start = np.maximum(start, earliest)
-    after = np.minimum(last + 1, N_WINDOWS - 1)
-    ended = (last < newest) & looked[rows, after]
-    end = CENTRES[last] + HOP * _crossing(presence[rows, last], presence[rows, after])
+    ended = (last < newest) & looked[after, rows]
     # Still over one half in the newest window: the part of the window that is filled tells where the tone
     # stops.
-    filled = np.minimum(presence[rows, last], 1.0)
-    filled = np.where(filled > 0.9, 1.0, filled)
-    end = np.where(ended, end, CENTRES[last] - WINDOW / 2 + WINDOW * filled)
-    interior = (start[:, None] + WINDOW / 4 < CENTRES) & (end[:, None] - WINDOW / 4 > CENTRES)
-    missing = (1 - presence) * (presence < 0.7) * interior * (index >= first[:, None])
-    unknown = interior & ~looked
-    seen = end - start - HOP * (np.where(looked, missing, 0.0) + unknown).sum(axis=1)
-    lasting = ~ended & (filled >= 1.0)
-    return Run(start, end, low, high, presence, lasting, seen)
+    filled = np.where(at_last > 0.9, np.float32(1.0), at_last)
+    end = CENTRES[last] + np.where(
+        ended, HOP * _crossing(at_last, presence[after, rows]), WINDOW * filled - WINDOW / 2
+    )
+    missing = 1 - presence
+    missing *= presence < 0.7
+    missing *= first <= _INDEX
+    missing = np.where(looked, missing, np.float32(1.0))
+    missing *= _between(start + WINDOW / 4, end - WINDOW / 4)
+    seen = end - start - HOP * missing.sum(axis=0)
+    lasting = (filled >= 1.0) > ended
+    return Run(start, end, plateau, presence, lasting, seen)
 
 
-def _crossing(inside: Doubles, outside: Doubles) -> Doubles:
+def _between(begin: Doubles, end: Doubles) -> Bools:
+    """Windows whose middle lies between, shape (N_WINDOWS, n)."""
+    inside: Bools = (begin.astype(np.float32) < _COLUMN) & (end.astype(np.float32) > _COLUMN)
+    return inside
+
+
+def _crossing(inside: Floats, outside: Floats) -> Floats:
     """Part of a hop from a window over one half to its neighbour under one half at which one half is
     crossed."""
-    drop = np.maximum(inside - outside, 1e-6)
-    part: Doubles = np.minimum(np.maximum((inside - 0.5) / drop, 0.0), 1.0)
+    drop = np.maximum(inside - outside, np.float32(1e-6))
+    part: Floats = np.minimum(np.maximum((inside - np.float32(0.5)) / drop, 0.0), 1.0)
     return part
 
 
-def offsets(tones: Envelope, run: Run, digit: Ints, usable: Bools) -> tuple[Doubles, Doubles]:
+def offsets(tones: Envelope, run: Run, digit: Ints, usable: Bools | None) -> Doubles:
     """Both frequencies, in radians a sample, from the phase's advance between windows inside the run.
 
     Args:
         tones: amplitudes by the nominal correlators.
         run: where the tones are.
         digit: index into KEYS.
-        usable: windows that hold audio.
+        usable: windows that hold audio; None for all.
+
+    Returns:
+        Shape (2, n).
     """
-    inside = usable & (run.start[:, None] + WINDOW / 3 < CENTRES) & (run.end[:, None] - WINDOW / 3 > CENTRES)
+    inside = _between(run.start + WINDOW / 3, run.end - WINDOW / 3)
     inside &= run.presence > 0.6
-    pairs = inside[:, 1:] & inside[:, :-1]
-    return (
-        _advance(tones.low, pairs, GRID_OMEGAS[digit // 4, GRID_HALF]),
-        _advance(tones.high, pairs, GRID_OMEGAS[4 + digit % 4, GRID_HALF]),
-    )
+    if usable is not None:
+        inside &= usable
+    turned = tones.values[:, 1:] * np.conj(tones.values[:, :-1])
+    turned *= inside[1:] & inside[:-1]
+    total = turned.sum(axis=1) * _NOMINAL_TURN[:, digit]
+    omegas: Doubles = PAIR_OMEGAS[:, digit] + np.arctan2(total.imag, total.real) / HOP
+    return omegas
 
 
-def _advance(amplitude: Complexes, pairs: Bools, nominal: Doubles) -> Doubles:
-    turned = (amplitude[:, 1:] * np.conj(amplitude[:, :-1]) * pairs).sum(axis=1)
-    angle = np.angle(turned * np.exp(-1j * nominal * HOP))
-    omega: Doubles = nominal + angle / HOP
-    return omega
+_NOMINAL_TURN: Final = np.exp(-1j * PAIR_OMEGAS * HOP)
 
 
-def lost_windows(lost: Bools) -> npt.NDArray[np.float64]:
+def lost_windows(lost: Bools) -> Doubles:
     """Part of each window that was received.
 
     Args:
         lost: shape (n, RING), which samples are substitutes.
 
     Returns:
-        Shape (n, N_WINDOWS), 0 to 1.
+        Shape (N_WINDOWS, n), 0 to 1.
     """
-    if not lost.any():
-        return np.ones((lost.shape[0], N_WINDOWS))
-    received = (~lost).reshape(lost.shape[0], RING // HOP, HOP).mean(axis=2)
-    last = received.shape[1] - _PARTS + 1
-    total: npt.NDArray[np.float64] = sum(
-        (received[:, part : part + last] for part in range(_PARTS)), np.zeros(1)
-    )
+    received = 1.0 - lost.reshape(lost.shape[0], RING // HOP, HOP).mean(axis=2).T
+    last = received.shape[0] - _PARTS + 1
+    total: Doubles = received[:last] + received[1 : last + 1] + received[2:]
     return total / _PARTS

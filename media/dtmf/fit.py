@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+import numpy.typing as npt
 
 from media.dtmf.envelope import CENTRES, Envelope, Run
 from media.dtmf.tables import (
@@ -15,14 +15,17 @@ from media.dtmf.tables import (
     GRID_OMEGAS,
     HOP,
     N_WINDOWS,
+    PAD,
+    PAIR_OMEGAS,
+    PAIR_TONES,
     RING,
-    SPAN,
     WINDOW,
     Bools,
     Doubles,
     Floats,
     Ints,
     grid_index,
+    ring_of,
 )
 from media.types import SAMPLE_RATE_HZ
 
@@ -33,15 +36,10 @@ _FFT: Final = 512
 MIN_FITTED_PRESENCE: Final = 0.6
 """Of the plateau, in the window nearest to a sample: breaks are not fitted."""
 
-_NEAREST: Final[Ints] = np.minimum(
-    np.maximum(np.round((np.arange(RING) - WINDOW / 2) / HOP), 0), N_WINDOWS - 1
-).astype(np.int64)
-"""The window whose middle is nearest to each sample of a ring."""
-
 _AT_ONCE: Final = 64
-"""Candidates fitted in one go: their waves, 15 kB each, stay in the processor's cache."""
+"""Candidates fitted in one go: their waves, some 10 kB each, stay in the processor's cache."""
 
-_TIME: Final[Floats] = np.arange(-SPAN // 2, SPAN // 2).astype(np.float32)
+_TIME: Final[Floats] = np.arange(-PAD, PAD).astype(np.float32)
 
 UNKNOWN_SPREAD: Final = 0.02
 """Between what keys and what voices show."""
@@ -51,6 +49,9 @@ BAND_EDGES_HZ: Final = (0, 60, 250, 340, 490, 640, 1040, 1150, 1700, 2300, 4000)
 between."""
 
 _BAND_BINS: Final = [round(edge * _FFT / SAMPLE_RATE_HZ) for edge in BAND_EDGES_HZ]
+N_BANDS: Final = len(_BAND_BINS) - 1
+
+Phasors = npt.NDArray[np.complex128]
 
 
 @dataclass(frozen=True)
@@ -58,130 +59,232 @@ class Fit:
     """Two tones whose amplitudes change linearly over the span, for each of n candidates.
 
     Attributes:
-        low_omega, high_omega: frequencies, radians a sample.
-        low, high: complex amplitudes at the span's middle, int16 units.
-        low_slope, high_slope: relative change from the middle to the end; the imaginary part is left-over
-        frequency.
-        tones: the fitted tones, shape (n, SPAN), zero outside the span.
-        residual: what the audio holds besides, same shape.
-        mask: which samples were fitted, same shape.
+        omegas: frequencies of the low and the high tone, radians a sample, shape (2, n).
+        amplitudes: complex, at the span's middle, int16 units, shape (2, n).
+        slopes: relative change from the middle to the end; the imaginary part is left-over frequency, shape
+            (2, n).
         length: of the span, in samples.
         middle: of the span, samples since the ring's first.
+        bands: the residual's energy by bands, relative to the tones', shape (N_BANDS, n).
+        line: the residual's strongest line, relative to the tones' energy.
     """
 
-    low_omega: Doubles
-    high_omega: Doubles
-    low: Doubles
-    high: Doubles
-    low_slope: Doubles
-    high_slope: Doubles
-    tones: Floats
-    residual: Floats
-    mask: Floats
+    omegas: Doubles
+    amplitudes: Phasors
+    slopes: Phasors
     length: Doubles
     middle: Ints
+    bands: Doubles
+    line: Doubles
+
+    def offsets(self, digit: Ints) -> Doubles:
+        """Of both frequencies from a key's, relative and without sign, shape (2, n)."""
+        relative: Doubles = np.abs(self.omegas / PAIR_OMEGAS[:, digit] - 1)
+        return relative
 
 
-def fit(
-    filtered: Floats,
-    raw: Floats,
-    run: Run,
-    begin: Doubles,
-    digit: Ints,
-    omegas: tuple[Doubles, Doubles],
-    lost: Bools,
-) -> Fit:
+@dataclass(frozen=True)
+class Material:
+    """Audio of candidates, n rows, each with PAD zeros before and after.
+
+    Attributes:
+        raw: what the residual is taken from, shape (n, PAD + RING + PAD).
+        filtered: what the tones are fitted to, same shape: raw itself where no high-pass is needed at all.
+        lost: samples that are substitutes, shape (n, RING); None if none are.
+        usable: windows to be believed, shape (N_WINDOWS, n); None if all are.
+        digit: index into KEYS.
+        earliest: nothing before this counts, samples since the ring's first.
+    """
+
+    raw: Floats
+    filtered: Floats
+    lost: Bools | None
+    usable: Bools | None
+    digit: Ints
+    earliest: Doubles
+
+    def take(self, rows: Ints) -> "Material":
+        """Some of the rows, ascending."""
+        if rows.size == self.digit.size:
+            return self
+        raw = self.raw[rows]
+        return Material(
+            raw,
+            raw if self.filtered is self.raw else self.filtered[rows],
+            None if self.lost is None else self.lost[rows],
+            None if self.usable is None else self.usable[:, rows],
+            self.digit[rows],
+            self.earliest[rows],
+        )
+
+
+def fit(material: Material, rows: Ints, run: Run, begin: Doubles, omegas: Doubles) -> Fit:
     """Fit both tones twice, correcting the frequencies in between.
 
     Args:
-        filtered: the audio to fit, shape (n, RING).
-        raw: the audio the residual is taken from (the same without the high-pass).
-        run: where the tones are.
+        material: audio.
+        rows: of the material, one for each of n fits.
+        run: where the tones are, n of them.
         begin: where the span begins (it ends where the run ends).
-        digit: index into KEYS.
-        omegas: first estimates of the low and the high frequency.
-        lost: samples that are substitutes, shape (n, RING).
+        omegas: first estimates of the low and the high frequency, shape (2, n).
     """
+    digit = material.digit[rows]
     middle = np.round((begin + run.end) / 2).astype(np.int64)
-    first = (np.maximum(np.ceil(begin + GUARD), 0) - middle).astype(np.float32)
-    end = (np.minimum(np.ceil(run.end - GUARD), RING) - middle).astype(np.float32)
-    sounding = (run.presence > MIN_FITTED_PRESENCE)[:, _NEAREST]
-    if lost.any():
-        sounding &= ~lost
-    mask = _spans(sounding, middle) & (first[:, None] <= _TIME) & (end[:, None] > _TIME)
-    weights = mask.astype(np.float32)
-    audio = _spans(filtered, middle) * weights
+    first = np.maximum(np.ceil(begin + GUARD), 0).astype(np.int64) - middle
+    end = np.minimum(np.ceil(run.end - GUARD), RING).astype(np.int64) - middle
     length = np.maximum(run.end - begin, 1.0)
-    ramp = _TIME * (2 / length[:, None]).astype(np.float32)
-    solution, tones = np.zeros((digit.size, 8)), np.zeros_like(audio)
-    indices = _indices(digit, omegas)
-    changed = np.arange(digit.size)
-    for turn in range(2):
-        for part in range(0, changed.size, _AT_ONCE):
-            rows = changed[part : part + _AT_ONCE]
-            index = indices[0][rows], indices[1][rows]
-            solution[rows], tones[rows] = _two_tones(
-                audio[rows], weights[rows], ramp[rows], digit[rows], index
-            )
-        amplitude = solution[:, 0:8:2] - 1j * solution[:, 1:8:2]
-        slope = amplitude[:, 2:] / np.where(np.abs(amplitude[:, :2]) < 1e-3, 1e-3, amplitude[:, :2])
-        low_omega = GRID_OMEGAS[digit // 4, indices[0]] + slope[:, 0].imag * 2 / length
-        high_omega = GRID_OMEGAS[4 + digit % 4, indices[1]] + slope[:, 1].imag * 2 / length
-        corrected = _indices(digit, (low_omega, high_omega))
-        changed = np.flatnonzero((corrected[0] != indices[0]) | (corrected[1] != indices[1]))
-        if turn or not changed.size:
-            break
-        indices = corrected
-    rest = _spans(raw, middle) * weights
-    rest -= tones
-    return Fit(
-        low_omega,
-        high_omega,
-        amplitude[:, 0],
-        amplitude[:, 1],
-        slope[:, 0],
-        slope[:, 1],
-        tones,
-        rest,
-        weights,
+    sounding = run.presence > MIN_FITTED_PRESENCE
+    found = Fit(
+        np.empty((2, rows.size)),
+        np.empty((2, rows.size), dtype=np.complex128),
+        np.empty((2, rows.size), dtype=np.complex128),
         length,
         middle,
+        np.empty((N_BANDS, rows.size)),
+        np.empty(rows.size),
     )
+    order = np.argsort(end - first, kind="stable") if rows.size > _AT_ONCE else np.arange(rows.size)
+    for at in range(0, rows.size, _AT_ONCE):
+        # Of like length, so that little beyond the longest of them is multiplied in vain.
+        part = order[at : at + _AT_ONCE]
+        limits = np.stack([first[part], end[part]])
+        spans = _cut(material, rows[part], middle[part], limits, sounding[:, part])
+        _fit_part(spans, digit[part], omegas[:, part], length[part], part, found)
+    return found
+
+
+@dataclass(frozen=True)
+class _Spans:
+    """The stretches to be fitted, each around its own middle, n rows of equal length.
+
+    Attributes:
+        time: of the samples, from the middle.
+        waves: columns of GRID.
+        audio: what is fitted, zero where nothing is.
+        raw: what the residual is taken from, likewise.
+        weights: 1 where something is fitted.
+    """
+
+    time: Floats
+    columns: slice
+    audio: Floats
+    raw: Floats
+    weights: Floats
+
+
+def _cut(material: Material, rows: Ints, middle: Ints, limits: Ints, sounding: Bools) -> _Spans:
+    """Cut out the spans.
+
+    Args:
+        material, rows, middle: which and where.
+        limits: first sample of each span and the first after it, from the middle, shape (2, n).
+        sounding: windows that hold the tones, shape (N_WINDOWS, n).
+    """
+    # Whole vectors of the processor: products over odd lengths cost more than over a few zeros.
+    start = max(int(limits[0].min()) // 16 * 16, -PAD)
+    stop = min(-(-int(limits[1].max()) // 16) * 16, PAD)
+    columns = slice(start + PAD, max(stop, start + 16) + PAD)
+    time = _TIME[columns]
+    mask = stretches(_by_sample(sounding), np.arange(rows.size), middle, columns)
+    mask &= limits[0].astype(np.float32)[:, None] <= time
+    mask &= limits[1].astype(np.float32)[:, None] > time
+    if material.lost is not None:
+        lost = np.zeros((rows.size, PAD + RING + PAD), dtype=np.bool_)
+        ring_of(lost)[:] = material.lost[rows]
+        mask &= ~stretches(lost, np.arange(rows.size), middle, columns)
+    weights = mask.astype(np.float32)
+    audio = stretches(material.filtered, rows, middle, columns) * weights
+    raw = audio
+    if material.filtered is not material.raw:
+        raw = stretches(material.raw, rows, middle, columns) * weights
+    return _Spans(time, columns, audio, raw, weights)
+
+
+def _by_sample(windows: Bools) -> Bools:
+    """A figure of each window at the samples whose nearest window it is, shape (n, PAD + RING + PAD); beyond
+    the ring it means nothing."""
+    sampled = np.empty((windows.shape[1], PAD + RING + PAD), dtype=np.bool_)
+    ring = ring_of(sampled)
+    ring[:, :HOP] = windows[0][:, None]
+    ring[:, HOP : HOP + N_WINDOWS * HOP].reshape(-1, N_WINDOWS, HOP)[:] = windows.T[:, :, None]
+    ring[:, HOP + N_WINDOWS * HOP :] = windows[-1][:, None]
+    # Half-way between two windows the even one is taken.
+    ring[:, 2 * HOP :: 2 * HOP] = ring[:, 2 * HOP - 1 : -1 : 2 * HOP]
+    return sampled
 
 
 _Samples = TypeVar("_Samples", Floats, Bools)
 
 
-def _spans(rings: _Samples, middle: Ints) -> _Samples:
-    """Each ring's samples around its middle, shape (n, SPAN), zero beyond the ring."""
-    padded = np.zeros((middle.size, RING + SPAN), dtype=rings.dtype)
-    padded[:, SPAN // 2 : SPAN // 2 + RING] = rings
+def stretches(padded: _Samples, rows: Ints, middle: Ints, columns: slice) -> _Samples:
+    """Some columns of the spans around the middles, copied out of padded rings."""
+    width = columns.stop - columns.start
+    stride, item = padded.strides
     # Whole stretches are copied; an index a sample would cost five times as much.
-    return sliding_window_view(padded, SPAN, axis=1)[np.arange(middle.size), middle]
+    shape = (padded.shape[0], padded.shape[1] - width + 1, width)
+    every = np.ndarray(shape, padded.dtype, padded, 0, (stride, item, item))
+    copied: _Samples = every[rows, middle + columns.start]
+    return copied
 
 
-def _indices(digit: Ints, omegas: tuple[Doubles, Doubles]) -> tuple[Ints, Ints]:
-    return grid_index(digit // 4, omegas[0]), grid_index(4 + digit % 4, omegas[1])
+def _fit_part(spans: _Spans, digit: Ints, omegas: Doubles, length: Doubles, into: Ints, found: Fit) -> None:
+    """Fit some spans and fill in what was found.
+
+    Args:
+        spans, digit, omegas, length: what to fit, n rows.
+        into: the columns of found that are theirs.
+    """
+    tones = PAIR_TONES[:, digit]
+    ramp = spans.time * (2 / length[:, None]).astype(np.float32)
+    index = grid_index(tones, omegas)
+    solution, fitted = _two_tones(spans, slice(None), ramp, tones, index)
+    amplitudes, slopes = _phasors(solution)
+    found_omegas = GRID_OMEGAS[tones, index] + slopes.imag * 2 / length
+    better = grid_index(tones, found_omegas)
+    changed = np.flatnonzero((better != index).any(axis=0))
+    if changed.size:
+        again, fitted[changed] = _two_tones(
+            spans, changed, ramp[changed], tones[:, changed], better[:, changed]
+        )
+        amplitudes[:, changed], slopes[:, changed] = _phasors(again)
+        found_omegas = GRID_OMEGAS[tones, better] + slopes.imag * 2 / length
+    found.omegas[:, into], found.amplitudes[:, into], found.slopes[:, into] = found_omegas, amplitudes, slopes
+    found.bands[:, into], found.line[into] = _residual(spans, fitted, length)
+
+
+def _phasors(solution: Doubles) -> tuple[Phasors, Phasors]:
+    """Amplitudes and relative slopes out of the weights of the eight waves, shape (8, n)."""
+    amplitude: Phasors = np.empty((4, solution.shape[1]), dtype=np.complex128)
+    amplitude.real, amplitude.imag = solution[0::2], -solution[1::2]
+    middle = amplitude[:2]
+    slopes: Phasors = np.divide(amplitude[2:], np.where(np.abs(middle) < 1e-3, 1e-3, middle))
+    return middle, slopes
 
 
 def _two_tones(
-    audio: Floats, weights: Floats, ramp: Floats, digit: Ints, indices: tuple[Ints, Ints]
+    spans: _Spans, rows: Ints | slice, ramp: Floats, tones: Ints, index: Ints
 ) -> tuple[Doubles, Floats]:
     """One fit at two grid frequencies.
 
+    Args:
+        spans, rows: which of the spans, n of them.
+        ramp: from the middle of each span, 1 at its end.
+        tones, index: of the low and the high tone, shape (2, n).
+
     Returns:
-        The amplitudes of the eight waves, and the fitted tones.
+        The amplitudes of the eight waves, shape (8, n), and the fitted tones.
     """
     # The audio is a ninth row, so that one product gives both sides of the normal equations.
-    rows = np.empty((digit.size, 9, SPAN), dtype=np.float32)
-    rows[:, 8] = audio
-    basis = rows[:, :8]
-    basis[:, 0:2] = GRID[digit // 4, indices[0]]
-    basis[:, 2:4] = GRID[4 + digit % 4, indices[1]]
-    basis[:, :4] *= weights[:, None, :]
-    np.multiply(basis[:, :4], ramp[:, None, :], out=basis[:, 4:])
-    solution = _solve(basis @ rows.transpose(0, 2, 1))
-    return solution, (solution.astype(np.float32)[:, None, :] @ basis)[:, 0, :]
+    waves = np.empty((ramp.shape[0], 9, ramp.shape[1]), dtype=np.float32)
+    weights = spans.weights[rows][:, None]
+    grid = GRID[..., spans.columns]
+    np.multiply(grid[tones[0], index[0]], weights, out=waves[:, 0:2])
+    np.multiply(grid[tones[1], index[1]], weights, out=waves[:, 2:4])
+    np.multiply(waves[:, :4], ramp[:, None, :], out=waves[:, 4:8])
+    waves[:, 8] = spans.audio[rows]
+    basis = waves[:, :8]
+    solution = _solve(basis @ waves.transpose(0, 2, 1))
+    return solution.T, (solution.astype(np.float32)[:, None, :] @ basis)[:, 0, :]
 
 
 def _solve(products: Floats) -> Doubles:
@@ -191,27 +294,32 @@ def _solve(products: Floats) -> Doubles:
         products: of the eight waves with each other and with the audio, shape (n, 8, 9).
     """
     equations = products.astype(np.float64)
-    equations[:, range(8), range(8)] += 1e-2
+    equations.reshape(-1, 72)[:, ::10] += 1e-2  # the diagonal
     solved = np.linalg.solve(equations[:, :, :8], equations[:, :, 8:])
     return np.asarray(solved[:, :, 0], dtype=np.float64)
 
 
-def band_shares(fitted: Fit) -> tuple[Doubles, Doubles]:
+def _residual(spans: _Spans, fitted: Floats, length: Doubles) -> tuple[Doubles, Doubles]:
     """The residual's energy by bands and its strongest line, each relative to the tones' energy.
 
     Returns:
-        Shape (n, len(BAND_EDGES_HZ) - 1), and shape (n,).
+        Shape (N_BANDS, n), and shape (n,).
     """
-    time = _TIME * (np.pi / fitted.length[:, None]).astype(np.float32)
-    hann = np.cos(np.minimum(np.maximum(time, -np.pi / 2), np.pi / 2))
+    hann = spans.time * (np.pi / length[:, None]).astype(np.float32)
+    np.clip(hann, -np.pi / 2, np.pi / 2, out=hann)
+    np.cos(hann, out=hann)
     hann *= hann
-    hann *= fitted.mask
-    spectrum = np.fft.rfft(fitted.residual * hann, _FFT, axis=1)
-    power = spectrum.real**2 + spectrum.imag**2
-    energy = np.maximum(((fitted.tones * hann) ** 2).sum(axis=1) * (_FFT / 2), 1e-3).astype(np.float64)
-    bands = np.add.reduceat(power, _BAND_BINS[:-1], axis=1) / energy[:, None]
+    hann *= spans.weights
+    rest = spans.raw - fitted
+    rest *= hann
+    hann *= fitted
+    spectrum = np.fft.rfft(rest, _FFT, axis=1)
+    power = spectrum.real**2
+    power += spectrum.imag**2
+    energy = np.maximum(np.einsum("ij,ij->i", hann, hann) * (_FFT / 2), 1e-3).astype(np.float64)
+    bands = np.add.reduceat(power, _BAND_BINS[:-1], axis=1).T / energy
     line = power[:, _BAND_BINS[3] :].max(axis=1) / energy
-    return bands.astype(np.float64), line.astype(np.float64)
+    return bands, line
 
 
 def unsteadiness(tones: Envelope, run: Run, begin: Doubles, fitted: Fit) -> Doubles:
@@ -223,23 +331,26 @@ def unsteadiness(tones: Envelope, run: Run, begin: Doubles, fitted: Fit) -> Doub
         fitted: the fit.
 
     Returns:
-        Shape (n, 2): the low and the high tone.
+        Shape (2, n): the low and the high tone.
     """
-    inside = ((begin + WINDOW / 2 - HOP / 2)[:, None] <= CENTRES) & (
-        (run.end - WINDOW / 2 + HOP / 2)[:, None] >= CENTRES
-    )
+    inside = (begin + WINDOW / 2 - HOP / 2 <= _CENTRES) & (run.end - WINDOW / 2 + HOP / 2 >= _CENTRES)
     inside &= run.presence > 0.7
-    count = np.maximum(inside.sum(axis=1), 1)
-    time = CENTRES - fitted.middle[:, None]
-    values = []
-    for amplitude, omega, at_middle in (
-        (tones.low, fitted.low_omega, fitted.low),
-        (tones.high, fitted.high_omega, fitted.high),
-    ):
-        turned = amplitude * np.exp(-1j * omega[:, None] * time)
-        mean = (turned * inside).sum(axis=1) / count
-        scale = np.maximum(np.abs(at_middle), 1e-3)
-        spread = (np.abs(turned - mean[:, None]) ** 2 * inside).sum(axis=1) / count / scale**2
-        # With less than two windows inside nothing is known: neither good nor bad.
-        values.append(np.where(inside.sum(axis=1) < 2, UNKNOWN_SPREAD, spread))
-    return np.stack(values, axis=1)
+    seen = inside.sum(axis=0)
+    count = np.maximum(seen, 1)
+    turns = fitted.omegas[:, None] * (_CENTRES - fitted.middle)
+    turns -= 2 * np.pi * np.rint(turns / (2 * np.pi))
+    angle = turns.astype(np.float32)
+    turned = np.empty(angle.shape, dtype=np.complex64)
+    np.cos(angle, out=turned.real)
+    np.sin(-angle, out=turned.imag)
+    turned *= tones.values
+    turned -= ((turned * inside).sum(axis=1) / count)[:, None].astype(np.complex64)
+    turned *= inside
+    scale = np.maximum(np.abs(fitted.amplitudes), 1e-3)
+    spread = (turned.real**2 + turned.imag**2).sum(axis=1) / count / scale**2
+    # With less than two windows inside nothing is known: neither good nor bad.
+    spread[:, seen < 2] = UNKNOWN_SPREAD
+    return np.asarray(spread, dtype=np.float64)
+
+
+_CENTRES: Final[Doubles] = CENTRES[:, None]

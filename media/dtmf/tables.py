@@ -3,7 +3,7 @@
 Left out: every decision. Times inside the detector are counted in samples at 8000 Hz.
 """
 
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +33,20 @@ break."""
 SPAN: Final = 480
 """The longest span one fit looks at: 60 ms."""
 
+PAD: Final = SPAN // 2
+"""Zeros kept on either side of a ring under examination, so that every span is one stretch of it."""
+
 TONES_HZ: Final[Doubles] = np.array(ROWS_HZ + COLUMNS_HZ)
 """The eight frequencies, low group first."""
 
 OMEGAS: Final[Doubles] = 2 * np.pi * TONES_HZ / SAMPLE_RATE_HZ
 """The same in radians a sample."""
+
+PAIR_TONES: Final[Ints] = np.stack([np.arange(16) // 4, 4 + np.arange(16) % 4])
+"""The low and the high tone of each key, indices into TONES_HZ, shape (2, 16)."""
+
+PAIR_OMEGAS: Final[Doubles] = OMEGAS[PAIR_TONES]
+"""Their frequencies in radians a sample, same shape."""
 
 
 def _high_pass(n_taps: int, cutoff_hz: float, beta: float) -> Doubles:
@@ -109,13 +118,16 @@ def high_passed(audio: Floats) -> Floats:
     Returns:
         Shape (n, RING); the first and the last HIGH_PASS_DELAY samples lack part of the filter.
     """
-    size = 1200  # RING + HIGH_PASS.size - 1 = 1038, rounded up to a product of small primes
-    spectrum = np.fft.rfft(audio, size, axis=1) * _HIGH_PASS_SPECTRUM
-    filtered = np.fft.irfft(spectrum, size, axis=1)[:, HIGH_PASS_DELAY : HIGH_PASS_DELAY + RING]
+    spectrum = np.fft.rfft(audio, _HIGH_PASS_FFT, axis=1)
+    spectrum *= _HIGH_PASS_SPECTRUM
+    filtered = np.fft.irfft(spectrum, _HIGH_PASS_FFT, axis=1)[:, HIGH_PASS_DELAY : HIGH_PASS_DELAY + RING]
     return np.ascontiguousarray(filtered, dtype=np.float32)
 
 
-_HIGH_PASS_SPECTRUM: Final[Complexes] = np.fft.rfft(HIGH_PASS, 1200).astype(np.complex64)
+_HIGH_PASS_FFT: Final = 1000
+"""Of the 1038 samples a convolution has, the first 39 are cut off: only those may hold what wraps around."""
+
+_HIGH_PASS_SPECTRUM: Final[Complexes] = np.fft.rfft(HIGH_PASS, _HIGH_PASS_FFT).astype(np.complex64)
 
 
 DIAL_TONES_HZ: Final = (50.0, 60.0, 350.0, 400.0, 425.0, 440.0, 450.0)
@@ -137,3 +149,11 @@ def energy_of(level_dbm0: float) -> float:
     G.711)."""
     peak = 32767.0 * 10 ** ((level_dbm0 - 3.14) / 20)
     return float(peak * peak / 2 * BLOCK)
+
+
+_Padded = TypeVar("_Padded", Floats, Bools)
+
+
+def ring_of(padded: _Padded) -> _Padded:
+    """The ring in rows that have PAD samples more on either side, a view."""
+    return padded[:, PAD : PAD + RING]

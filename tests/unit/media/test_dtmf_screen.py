@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 
 from media.dtmf.digit import COLUMNS_HZ, KEYS, ROWS_HZ
-from media.dtmf.envelope import CENTRES, NOMINAL, envelope, locate
+from media.dtmf.envelope import CENTRES, MAX_BRIDGED_WINDOWS, NOMINAL, Run, envelope, locate
 from media.dtmf.screen import screen
 from media.dtmf.tables import (
     BLOCK,
     GRID_HALF,
     GRID_OMEGAS,
     HIGH_PASS,
-    N_WINDOWS,
     OMEGAS,
     RING,
     Floats,
@@ -36,8 +35,9 @@ def ring_with(digit: str, start: int, length: int) -> Floats:
     return signal.astype(np.float32)[None, :]
 
 
-def everywhere() -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    return np.ones((1, N_WINDOWS), dtype=np.bool_)
+def run_of(ring: Floats, earliest: float = 0.0) -> Run:
+    tones = envelope(ring, NOMINAL.take(np.array([KEYS.index("6")])))
+    return locate(tones, None, np.array([earliest]), MAX_BRIDGED_WINDOWS)
 
 
 @pytest.mark.parametrize("digit", KEYS)
@@ -115,7 +115,7 @@ def test_nearest_grid_frequency() -> None:
 def test_amplitudes_are_exact_in_spite_of_twist(digit: str) -> None:
     """The weaker tone is not disturbed by the stronger one's skirt."""
     signal = key_signal(Key(digit, on_ms=RING / 8, low_dbm0=-10, twist_db=-9), RNG)
-    tones = envelope(signal.astype(np.float32)[None, :], NOMINAL[[KEYS.index(digit)]])
+    tones = envelope(signal.astype(np.float32)[None, :], NOMINAL.take(np.array([KEYS.index(digit)])))
     assert np.abs(tones.low) == pytest.approx(amplitude_of(-10), rel=1e-3)
     assert np.abs(tones.high) == pytest.approx(amplitude_of(-19), rel=1e-3)
 
@@ -123,7 +123,7 @@ def test_amplitudes_are_exact_in_spite_of_twist(digit: str) -> None:
 @pytest.mark.parametrize(("start", "length"), [(200, 400), (237, 391), (301, 320), (411, 264)])
 def test_run_has_the_edges_of_the_tone(start: int, length: int) -> None:
     ring = ring_with("6", start, length)
-    run = locate(envelope(ring, NOMINAL[[KEYS.index("6")]]), everywhere(), np.zeros(1), 4)
+    run = run_of(ring)
     assert run.start[0] == pytest.approx(start, abs=6)
     assert run.end[0] == pytest.approx(start + length, abs=6)
     assert run.seen[0] == pytest.approx(length, abs=12)
@@ -132,7 +132,7 @@ def test_run_has_the_edges_of_the_tone(start: int, length: int) -> None:
 
 def test_run_that_reaches_the_ring_s_end_lasts() -> None:
     ring = ring_with("6", 500, RING - 500)
-    run = locate(envelope(ring, NOMINAL[[KEYS.index("6")]]), everywhere(), np.zeros(1), 4)
+    run = run_of(ring)
     assert run.lasting[0]
     assert run.start[0] == pytest.approx(500, abs=6)
     assert run.end[0] == RING
@@ -141,7 +141,7 @@ def test_run_that_reaches_the_ring_s_end_lasts() -> None:
 def test_gap_of_ten_milliseconds_is_bridged_and_not_counted() -> None:
     ring = ring_with("6", 200, 600)
     ring[:, 440:520] = 0
-    run = locate(envelope(ring, NOMINAL[[KEYS.index("6")]]), everywhere(), np.zeros(1), 4)
+    run = run_of(ring)
     assert run.start[0] == pytest.approx(200, abs=6)
     assert run.end[0] == pytest.approx(800, abs=6)
     assert run.seen[0] == pytest.approx(520, abs=24)
@@ -150,13 +150,13 @@ def test_gap_of_ten_milliseconds_is_bridged_and_not_counted() -> None:
 def test_gap_of_thirty_milliseconds_begins_another_run() -> None:
     ring = ring_with("6", 100, 800)
     ring[:, 300:540] = 0
-    run = locate(envelope(ring, NOMINAL[[KEYS.index("6")]]), everywhere(), np.zeros(1), 4)
+    run = run_of(ring)
     assert run.start[0] == pytest.approx(540, abs=6)
 
 
 def test_nothing_before_the_earliest_sample_counts() -> None:
     ring = ring_with("6", 100, 800)
-    run = locate(envelope(ring, NOMINAL[[KEYS.index("6")]]), everywhere(), np.array([520.0]), 4)
+    run = run_of(ring, earliest=520.0)
     assert run.start[0] >= 520
 
 
