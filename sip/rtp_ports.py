@@ -1,8 +1,9 @@
 """RTP ports of a process: their range, and whether the machine has room for as many legs.
 
-pjsua takes the ports of an account one pair after the other, goes round at the end of its range, and passes
-over what another program holds. So a port that was freed comes up again only after all others: the range is
-the quarantine that keeps late packets of one call out of the next (`quarantine_s`).
+A freed port rests, so that late packets of one call are not heard in the next. Our own build of pjsua2 sees
+to that with one allocator (sip.pjsua.rtp). On the stock wheel it follows from the order: pjsua takes the
+ports of an account one pair after the other, goes round at the end of its range, and passes over what another
+program holds, so that a freed port comes up again only after all others (`quarantine_s`).
 """
 
 import random
@@ -55,7 +56,7 @@ class RtpPorts:
         return (self.last + 1 - self.first) // 2
 
     def window(self, chance: random.Random) -> tuple[int, int]:
-        """First port and extent of the half of the range that one account goes round in.
+        """First port and extent of the half of the range that one account of the stock wheel goes round in.
 
         Begun at random, so that several processes on one machine seldom ask for the same port: pjsua passes
         over a busy one, but gives up after a hundred.
@@ -64,7 +65,7 @@ class RtpPorts:
         return self.first + 2 * chance.randrange(self.pairs - half + 1), 2 * (half - 1)
 
     def quarantine_s(self, legs_per_second: float) -> float:
-        """How long a freed port rests at the least when legs begin at this rate, all on one account."""
+        """How long a freed port rests on the stock wheel when legs begin at this rate, all on one account."""
         return (self.pairs // 2) / legs_per_second
 
 
@@ -101,7 +102,8 @@ def this_machine() -> Machine:
 
 def legs_with_room(ports: RtpPorts, machine: Machine) -> int:
     """How many legs the ports and descriptors suffice for."""
-    # An account goes round in half of the ports, see RtpPorts.window.
+    # An account of the wheel goes round in half of the ports, see RtpPorts.window; with our own build the
+    # other half is for those that rest.
     return max(0, min(ports.pairs // 2, (machine.open_files - OTHER_FILES) // FILES_A_LEG))
 
 

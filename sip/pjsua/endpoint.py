@@ -25,6 +25,7 @@ from sip.pjsua.inbox import Inbox
 from sip.pjsua.leg import PjsuaLeg
 from sip.pjsua.message import header, uri_user
 from sip.pjsua.priority import realtime_for_new_threads
+from sip.pjsua.rtp import account_ports
 from sip.pjsua.secure import open_tls, protect_media
 from sip.pjsua.stopped import LOOK_S, StoppedPlayers
 from sip.reactor import Reactor
@@ -258,7 +259,7 @@ class PjsuaEndpoint:
             config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", trunk.user, 0, trunk.password))
         rtp = config.mediaConfig.transportConfig
         rtp.boundAddress = self._settings.bind
-        rtp.port, rtp.portRange = self._rtp_ports.window(self._chance)
+        rtp.port, rtp.portRange = account_ports(self._rtp_ports, self._chance)
         config.mediaConfig.streamKaEnabled = False
         protect_media(config, srtp)
         account = _Account(self._take_incoming)

@@ -13,6 +13,9 @@ import pjsua2 as pj
 from sip.pjsua.engine import native_library
 from sip.rtp_ports import RtpPorts
 
+NO_RTP_PORT = 1_170_000
+"""Status of a call that got no port, with the reason in its text; IVRCORE_ENORTPPORT in ivrcore_rtp.h."""
+
 
 def account_ports(ports: RtpPorts, chance: random.Random) -> tuple[int, int]:
     """First port and extent that an account is given: all of them where one allocator serves all accounts."""
@@ -47,6 +50,8 @@ class RejectedPackets:
 
     def follow(self, call: pj.Call) -> None:
         """Note which RTP port is the leg's; its media has started."""
+        if not is_ruled():
+            return
         try:
             name: str = call.getMedTransportInfo(0).localRtpName
         except pj.Error:
