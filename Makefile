@@ -12,8 +12,8 @@ help:
 	@echo "make e2e     end-to-end tests only"
 	@echo "make engine  build pjsua2 for hundreds of calls a process (docs/engine.md); IVRCORE_ENGINE=own takes it"
 	@echo "make e2e-engine  a short selection of the end-to-end tests on that engine"
-	@echo "make bench   what a call costs beside Asterisk 22, on that engine; writes benchmarks/RESULTS.md"
-	@echo "make bench-quick  the same in under three minutes, less exactly"
+	@echo "make bench   every figure, beside Asterisk 22 where it does the same; writes benchmarks/RESULTS.md"
+	@echo "make bench-quick  the same in under three minutes, less exactly; writes build/bench/RESULTS.md"
 	@echo "make slow    what takes longer than a coffee: DTMF batteries, talk-off on recorded speech"
 	@echo "make clean   remove what the above made"
 
@@ -51,12 +51,13 @@ e2e-engine: engine
 		tests/e2e/loopback/test_bridge_audio.py tests/e2e/loopback/test_leg_media.py \
 		tests/e2e/loopback/test_tls.py -q
 
-# The subject has one core for itself, the load the other: leave the machine alone meanwhile.
+# The subject has one core for itself, the load the other: leave the machine alone meanwhile, half an hour.
+# ONLY="rate latency" runs some of the parts.
 bench: engine
-	IVRCORE_ENGINE=own $(PY) benchmarks/bench_calls.py
+	IVRCORE_ENGINE=own $(PY) benchmarks/bench.py $(if $(ONLY),--only $(ONLY))
 
 bench-quick: engine
-	IVRCORE_ENGINE=own $(PY) benchmarks/bench_calls.py --quick
+	IVRCORE_ENGINE=own $(PY) benchmarks/bench.py --quick $(if $(ONLY),--only $(ONLY))
 
 # Hours of speech and whole batteries: for those who change the detector.
 slow: setup

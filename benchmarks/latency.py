@@ -77,6 +77,7 @@ class Delays:
     def rows(self, what: str, budget: str) -> list[Row]:
         """Half of them and 95 of 100; the budget is the latter's."""
         found = self._of[what]
+        notes = {50: "; ".join(self._notes[what]), 95: REMARKS.get(what, "")}
         return [
             Row(
                 f"{what}, p{percent}",
@@ -84,7 +85,7 @@ class Delays:
                 percentile_ms(found.get("ours", ()), percent),
                 percentile_ms(found.get("asterisk", ()), percent),
                 budget if percent == 95 else "",
-                "; ".join(self._notes[what]) if percent == 50 else "",
+                notes[percent],
             )
             for percent in (50, 95)
         ]
@@ -103,6 +104,10 @@ BUDGETS = {
     EVENT_END: "≤ 30",
     TONE: "≤ 90",
 }
+
+_PASSED_ON = "Asterisk passes each packet on as it comes; ours has a jitter buffer, and its tick of 20 ms"
+_ON_THE_TICK = "Asterisk begins at once; ours with its tick of 20 ms"
+REMARKS = {AFTER_200: _ON_THE_TICK, AFTER_ACK: _ON_THE_TICK, A_TO_B: _PASSED_ON, B_TO_A: _PASSED_ON}
 
 
 def measure(quick: bool, tell: Callable[[str], None], plan: Plan | None = None) -> list[Row]:
