@@ -136,8 +136,8 @@ class Application:
 
     @property
     def address(self) -> str:
-        """Where SIP listens."""
-        return self._endpoint.address
+        """Where SIP listens: one place, or one of each family."""
+        return ", ".join(self._endpoint.addresses)
 
     def scale_clock(self, scale: float) -> None:
         """From now on calls begin with a clock of this scale, see ivrcore.clock."""
@@ -291,8 +291,8 @@ class Application:
     def _check_parties(self, flow: Flow) -> None:
         for called in flow.parties.values():
             trunk = self._routes.trunk_for(called.number)
-            trunk.uri_of(called.number)
-            trunk.identity_of(called.display, self._endpoint.host())
+            ours = self._endpoint.host_towards(trunk, trunk.uri_of(called.number))
+            trunk.identity_of(called.display, ours)
 
     def _run(
         self,

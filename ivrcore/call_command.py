@@ -18,7 +18,7 @@ from ivrcore.terminal import lasting, put
 from ivrcore.timeline import describe, explain_failure
 from media.speech.choice import SpeechSettings
 from sip.endpoint import EndpointSettings
-from sip.trunk import Trunk
+from sip.trunk import Srtp, Transport, Trunk
 
 CLOCK_SCALES = (0.001, 1000.0)
 """Beyond these a ring timer of a minute would be shorter than a packet, or longer than half a day."""
@@ -40,6 +40,10 @@ class SessionOptions:
     trace: Path | None
     as_json: bool
     speech: SpeechSettings = field(default_factory=SpeechSettings)
+    also_bind: str = ""
+    transport: Transport = Transport.UDP
+    srtp: Srtp = Srtp.OFF
+    tls_authorities: str = ""
 
 
 Begin: TypeAlias = "Callable[[Application, Callable[[Entry], None]], Deferred[CallRecord]]"
@@ -60,10 +64,13 @@ def run_session(options: SessionOptions, begin: Begin) -> int:
         data_dir=options.data_dir,
         endpoint=EndpointSettings(
             bind=options.bind,
+            also_bind=options.also_bind,
             sip_port=options.sip_port,
             codecs=options.codecs,
             cache_dir=options.data_dir / "cache",
             trace_file=options.trace,
+            tls_port=0 if options.transport is Transport.TLS else None,
+            tls_authorities=options.tls_authorities,
         ),
         trunk=Trunk(
             host=options.trunk_host,
@@ -71,6 +78,8 @@ def run_session(options: SessionOptions, begin: Begin) -> int:
             user=options.user,
             password=options.password,
             codecs=options.codecs,
+            transport=options.transport,
+            srtp=options.srtp,
         ),
         clock_scale=options.clock_scale,
         speech=options.speech,

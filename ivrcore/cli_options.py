@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from sip.trunk import DEFAULT_CODECS
+from sip.trunk import DEFAULT_CODECS, Srtp, Transport
 
 Trunk: TypeAlias = Annotated[str, typer.Option(help="Where numbers are sent: host or host:port.")]
 Proxy: TypeAlias = Annotated[str, typer.Option(help="Outbound proxy, a SIP URI.")]
@@ -13,8 +13,18 @@ User: TypeAlias = Annotated[str, typer.Option(help="Digest user of the trunk.")]
 Password: TypeAlias = Annotated[
     str, typer.Option(envvar="IVRCORE_TRUNK_PASSWORD", help="Digest password; better in the environment.")
 ]
+Over: TypeAlias = Annotated[Transport, typer.Option("--transport", help="What carries SIP to the trunk.")]
+Encrypted: TypeAlias = Annotated[
+    Srtp, typer.Option("--srtp", help="Encrypt the audio; needs --transport tls, which carries the keys.")
+]
+Authorities: TypeAlias = Annotated[
+    str, typer.Option(help="PEM file of the authorities a TLS trunk is checked with; else the system's.")
+]
 Codecs: TypeAlias = Annotated[str, typer.Option(help="Offered codecs, best first.")]
-Bind: TypeAlias = Annotated[str, typer.Option(help="Address for SIP and RTP.")]
+Bind: TypeAlias = Annotated[str, typer.Option(help="IP address for SIP and RTP, such as 192.0.2.5 or ::1.")]
+AlsoBind: TypeAlias = Annotated[
+    str, typer.Option(help="A second one, IPv6 if the first is IPv4 or the reverse: to bridge the two.")
+]
 SipPort: TypeAlias = Annotated[int, typer.Option(help="UDP port for SIP; 0 takes a free one.")]
 RingTimeout: TypeAlias = Annotated[int, typer.Option(help="Seconds each party may ring.")]
 Data: TypeAlias = Annotated[

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from sip.address import IpAddress, family_of, own_address
 from sip.bridge import Bridge
 from sip.errors import SipConfigError
 from sip.leg import Leg, LegListener
@@ -22,8 +23,11 @@ class EndpointSettings:
     """What an endpoint needs to start.
 
     Attributes:
-        bind: address SIP and RTP are bound to.
-        sip_port: UDP port; 0 takes a free one.
+        bind: IP address SIP and RTP are bound to, IPv6 with or without brackets. Names of far ends are looked
+            up in its family.
+        also_bind: a second one, of the other family; "" for none. Far ends that are named by an address of
+            that family are called from there.
+        sip_port: UDP port, on both addresses; 0 takes free ones.
         codecs: offered and accepted, best first.
         jitter_buffer_ms: fixed prefetch of the receive buffer, whole 20 ms packets. It is the delay a leg
             adds, and what a late packet may be late by without a gap.
@@ -38,6 +42,7 @@ class EndpointSettings:
     """
 
     bind: str = "127.0.0.1"
+    also_bind: str = ""
     sip_port: int = 0
     codecs: tuple[str, ...] = DEFAULT_CODECS
     jitter_buffer_ms: int = 40
@@ -54,6 +59,11 @@ class EndpointSettings:
     rtp_last_port: int = LAST_PORT
 
     def __post_init__(self) -> None:
+        first, *others = self.addresses
+        if others and family_of(others[0]) is family_of(first):
+            raise SipConfigError(
+                f"addresses {first} and {others[0]} are both {family_of(first)}: name one of each family"
+            )
         RtpPorts(self.rtp_first_port, self.rtp_last_port)
         check_codecs(self.codecs)
         if self.srtp not in tuple(Srtp):
@@ -68,6 +78,26 @@ class EndpointSettings:
             raise SipConfigError(
                 f"jitter buffer of {self.jitter_buffer_ms} ms: must be 0 to 200 in steps of 20"
             )
+
+    @property
+    def addresses(self) -> tuple[IpAddress, ...]:
+        """What it is bound to: one, or two of different families, the first one first.
+
+        Raises:
+            SipConfigError: one is no address.
+        """
+        named = (self.bind, self.also_bind) if self.also_bind else (self.bind,)
+        return tuple(map(own_address, named))
+
+    def check_tls_files(self) -> None:
+        """Raise SipConfigError for a file of TLS that is not there; the text names it."""
+        for what, name in (
+            ("certificate", self.tls_certificate),
+            ("key", self.tls_key),
+            ("authorities", self.tls_authorities),
+        ):
+            if name and not Path(name).is_file():
+                raise SipConfigError(f"TLS {what}: there is no file {name}")
 
 
 @dataclass(frozen=True)

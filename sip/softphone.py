@@ -5,9 +5,9 @@ of JSON on standard output. It lives as long as its standard input: closing the 
 the parent, ends it, so that no telephone is left behind.
 
     lines in    "answer" | "hangup" | "digits 12#" | "script JSON" (for the calls to come) | "quit"
-    lines out   {"event": "ready", "address": "127.0.0.1:40123"}, then incoming, answered, capture,
-                pressed (keys of ours), digit (a key of the far end's), hangup (we end it), ended, captured
-                (the file is closed), each with "at_s" (CLOCK_MONOTONIC, comparable between processes)
+    lines out   {"event": "ready", "address": "127.0.0.1:40123", "tls_address": ""}, then incoming, answered,
+                capture, pressed (keys of ours), digit (a key of the far end's), hangup (we end it), ended,
+                captured (the file is closed), each with "at_s" (CLOCK_MONOTONIC, the same in all processes)
 
 This module is a program, so it imports the global reactor, as ivrcore.program does.
 """
@@ -17,7 +17,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -42,7 +42,7 @@ from sip.events import (
 from sip.leg import Leg, LegListener, Sound
 from sip.pjsua.endpoint import PjsuaEndpoint
 from sip.reactor import RunningReactor
-from sip.trunk import DEFAULT_CODECS
+from sip.trunk import DEFAULT_CODECS, Srtp
 
 
 @dataclass(frozen=True)
@@ -120,20 +120,20 @@ class Softphone(LineOnlyReceiver):
 
     delimiter = b"\n"
 
-    def __init__(self, script: Script, reactor: RunningReactor, cache_dir: Path, trace: Path | None) -> None:
+    def __init__(self, script: Script, reactor: RunningReactor, settings: EndpointSettings) -> None:
+        """`settings`: of the stack; codecs and jitter buffer are the script's."""
         self._script = script
         self._reactor = reactor
         self._leg: Leg | None = None
         self._calls = 0
-        settings = EndpointSettings(
+        settings = replace(
+            settings,
             codecs=script.codecs,
             jitter_buffer_ms=script.jitter_buffer_ms,
-            cache_dir=cache_dir,
-            trace_file=trace,
             user_agent="ivrcore-softphone",
         )
         self._endpoint = PjsuaEndpoint(settings, reactor, self._on_incoming)
-        self._report("ready", address=self._endpoint.address)
+        self._report("ready", address=self._endpoint.address, tls_address=self._endpoint.tls_address)
 
     def _report(self, event: str, at_s: float = 0.0, **facts: object) -> None:
         sys.stdout.write(json.dumps({"event": event, "at_s": at_s, **facts}) + "\n")
@@ -271,10 +271,23 @@ def main() -> None:
     parser.add_argument("--script", default="{}", help="the script as JSON")
     parser.add_argument("--cache", type=Path, default=Path("build/cache"))
     parser.add_argument("--trace", type=Path, default=None)
+    parser.add_argument("--bind", default="127.0.0.1", help="address for SIP and RTP")
+    parser.add_argument("--tls-certificate", default="", help="take calls over TLS too, by this certificate")
+    parser.add_argument("--tls-key", default="", help="its key")
+    parser.add_argument("--srtp", default=Srtp.OFF.value, choices=[one.value for one in Srtp])
     options = parser.parse_args()
     reactor = cast(RunningReactor, _reactor)  # zope interfaces are no types
     try:
-        phone = Softphone(Script.from_json(options.script), reactor, options.cache, options.trace)
+        settings = EndpointSettings(
+            bind=options.bind,
+            cache_dir=options.cache,
+            trace_file=options.trace,
+            tls_port=0 if options.tls_certificate else None,
+            tls_certificate=options.tls_certificate,
+            tls_key=options.tls_key,
+            srtp=Srtp(options.srtp),
+        )
+        phone = Softphone(Script.from_json(options.script), reactor, settings)
     except (SipError, ValueError) as error:
         sys.exit(f"softphone: {error}")
     StandardIO(phone)  # type: ignore[no-untyped-call]  # twisted leaves it unannotated

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
+from sip.address import host_of, is_ipv6_reference
 from sip.errors import SipConfigError
 
 KNOWN_CODECS = ("PCMA", "PCMU", "G722", "OPUS")
@@ -92,6 +93,10 @@ class Trunk:
         over = ";transport=tls" if self.transport is Transport.TLS else ""
         return f"sip:{number_or_uri.replace('#', '%23')}@{self.host}{over}"
 
+    def next_hop(self, uri: str) -> str:
+        """The host a request for this URI is sent to: the outbound proxy's, else the URI's own."""
+        return host_of(self.proxy or uri)
+
     def identity_of(self, display: str, local_host: str) -> str:
         """Our own URI that shows `display` to the called party."""
         if not _USER.fullmatch(display):
@@ -102,8 +107,13 @@ class Trunk:
 def check_uri(uri: str, *, what: str) -> str:
     """Return the URI, or raise SipConfigError that names `what` is malformed."""
     found = _URI.fullmatch(uri)
-    if not found or (found.group(4) and not 1 <= int(found.group(4)[1:]) <= 65535):
-        raise SipConfigError(f"{what} '{uri}' is not a SIP URI such as sip:user@host:5060")
+    if (
+        not found
+        or (found.group(4) and not 1 <= int(found.group(4)[1:]) <= 65535)
+        or (found.group(3).startswith("[") and not is_ipv6_reference(found.group(3)))
+    ):
+        hint = _in_brackets(uri.rpartition("@")[2])
+        raise SipConfigError(f"{what} '{uri}' is not a SIP URI such as sip:user@host:5060{hint}")
     return uri
 
 
@@ -131,8 +141,14 @@ def _member(kind: type[_Member], value: str, *, what: str) -> _Member:
 def _check_host(host: str, *, what: str) -> None:
     if not host:
         return
-    if not _HOST.fullmatch(host):
-        raise SipConfigError(f"{what} '{host}' is not host or host:port")
+    found = _HOST.fullmatch(host)
+    if not found or (host.startswith("[") and not is_ipv6_reference(found.group(1))):
+        raise SipConfigError(f"{what} '{host}' is not host or host:port{_in_brackets(host)}")
     _, colon, port = host.rpartition(":")
     if colon and port.isdigit() and not 1 <= int(port) <= 65535:
         raise SipConfigError(f"{what} '{host}': the port must be 1 to 65535")
+
+
+def _in_brackets(host: str) -> str:
+    """What to tell somebody who wrote an IPv6 address as it is written elsewhere."""
+    return f": an IPv6 address stands in brackets, [{host}]" if is_ipv6_reference(f"[{host}]") else ""

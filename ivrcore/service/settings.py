@@ -37,6 +37,7 @@ from ivrcore.service.sections import (
     TrunkSettings,
     WorkersSettings,
 )
+from sip.address import family_towards
 from sip.errors import SipConfigError
 from sip.routes import Route, Routes
 from sip.trunk import Trunk
@@ -126,6 +127,14 @@ class ServiceSettings(BaseSettings):
             self.routes()
         except SipConfigError as error:
             raise ValueError(f"trunks: {error}") from None
+        for entry in self.trunks:
+            trunk = entry.trunk()
+            try:
+                family_towards(
+                    trunk.next_hop(f"sip:{trunk.host}"), self.workers.endpoint(tls=False).addresses
+                )
+            except SipConfigError as error:
+                raise ValueError(f"trunks: {entry.name}: {error}") from None
         return self
 
     @property

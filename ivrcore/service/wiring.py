@@ -1,6 +1,7 @@
 """The service's settings in the words of its parts. Nothing is decided here."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ivrcore.service.store.database import Database
 from ivrcore.service.store.tokens import Token
 from ivrcore.service.workers.listener import SupervisorSettings
 from ivrcore.service.workers.settings import WorkerSettings
-from sip.endpoint import EndpointSettings
+from sip.trunk import Transport
 
 
 def books(settings: ServiceSettings) -> Bookkeeping:
@@ -34,18 +35,20 @@ def books(settings: ServiceSettings) -> Bookkeeping:
 
 
 def supervisor_settings(settings: ServiceSettings) -> SupervisorSettings:
-    """How workers are run."""
+    """How workers are run.
+
+    Raises:
+        SipConfigError: a file of TLS is missing.
+    """
+    over_tls = any(trunk.transport is Transport.TLS for trunk in settings.trunks)
+    endpoint = settings.workers.endpoint(tls=over_tls)
+    endpoint.check_tls_files()
     cache = (settings.data_dir / "cache").absolute()
     worker = WorkerSettings(
         recordings_dir=settings.recordings_dir.absolute(),
         cache_dir=cache,
-        endpoint=EndpointSettings(
-            bind=settings.workers.bind,
-            sip_port=settings.workers.sip_port,
-            codecs=settings.workers.codecs,
-            jitter_buffer_ms=settings.workers.jitter_buffer_ms,
-            cache_dir=cache,
-            trace_file=Path("sip.log") if settings.workers.trace else None,
+        endpoint=replace(
+            endpoint, cache_dir=cache, trace_file=Path("sip.log") if settings.workers.trace else None
         ),
         routes=settings.routes(),
         clock_scale=settings.calls.clock_scale,

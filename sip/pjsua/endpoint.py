@@ -1,9 +1,8 @@
 """The SIP stack itself: ports, codecs, clock, account, incoming calls, and an ordered end."""
 
 import logging
-import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +10,14 @@ from pathlib import Path
 import pjsua2 as pj
 from twisted.internet.defer import Deferred
 
+from sip.address import in_uri
 from sip.cause import NORMAL_CLEARING, HangupCause
 from sip.endpoint import EndpointSettings, EngineLimits, IncomingCall, IncomingListener
 from sip.errors import LegStateError, SipConfigError, SipError
 from sip.events import LegId
 from sip.inband import InBandListener
 from sip.leg import Leg, LegListener
+from sip.pjsua.accounts import Account, Accounts
 from sip.pjsua.bridge import PjsuaBridge
 from sip.pjsua.call import EndedCalls, NativeCall
 from sip.pjsua.capture import CaptureFlusher
@@ -24,34 +25,16 @@ from sip.pjsua.engine import native_library, read_limits, silence_log
 from sip.pjsua.inbox import Inbox
 from sip.pjsua.leg import PjsuaLeg
 from sip.pjsua.message import header, uri_user
+from sip.pjsua.ports import Port, check_families, open_tls, open_udp
 from sip.pjsua.priority import realtime_for_new_threads
-from sip.pjsua.rtp import account_ports
-from sip.pjsua.secure import open_tls, protect_media
 from sip.pjsua.stopped import LOOK_S, StoppedPlayers
 from sip.reactor import Reactor
 from sip.rtp_ports import RtpPorts, legs_with_room, raise_file_limit, this_machine, warnings
-from sip.trunk import Srtp, Transport, Trunk
+from sip.trunk import Transport, Trunk
 
 log = logging.getLogger("ivrcore.sip")
 
-_EADDRINUSE = 120098  # pjlib: PJ_ERRNO_START_SYS + EADDRINUSE
-_EADDRNOTAVAIL = 120099
 _JITTER_BUFFER_MAX_MS = 500
-
-
-class _Account(pj.Account):
-    """Hands an INVITE over; refusing or answering it is decided on the reactor's thread."""
-
-    def __init__(self, incoming: Callable[["_Account", int, str], None]) -> None:
-        super().__init__()
-        self._incoming = incoming
-
-    def onIncomingCall(self, prm: pj.OnIncomingCallParam) -> None:  # noqa: N802
-        """An INVITE: pjsua2 wants the Call object before this returns."""
-        try:
-            self._incoming(self, prm.callId, prm.rdata.wholeMsg)
-        except Exception:
-            log.exception("onIncomingCall")
 
 
 class PjsuaEndpoint:
@@ -67,7 +50,8 @@ class PjsuaEndpoint:
             incoming: decides on INVITEs; None refuses them with 480.
 
         Raises:
-            SipConfigError: busy port, foreign address, unknown codec; the text says what to change.
+            SipConfigError: busy port, foreign address, IPv6 with a build that has none, unknown codec; the
+                text says what to change.
         """
         self.reactor = reactor
         self.cache_dir: Path = settings.cache_dir
@@ -78,15 +62,17 @@ class PjsuaEndpoint:
         self.in_band = InBandListener(reactor, jitter_buffer_ms=settings.jitter_buffer_ms)
         self._settings = settings
         self._rtp_ports = RtpPorts(settings.rtp_first_port, settings.rtp_last_port)
-        self._chance = random.Random()
         self._incoming = incoming
         self._legs: dict[LegId, PjsuaLeg] = {}
-        self._accounts: dict[Trunk, _Account] = {}
-        self._first_account: _Account | None = None
+        self._accounts = Accounts(settings, self._take_incoming)
+        self._udp: tuple[Port, ...] = ()
+        self._tls: tuple[Port, ...] = ()
         self._waiting_for_end: Deferred[None] | None = None
         self._counter = 0
         self._destroyed = False
         self._owner = threading.get_ident()
+        check_families(settings.addresses)
+        settings.check_tls_files()
         self._endpoint = pj.Endpoint()
         silence_log()
         self._endpoint.libCreate()
@@ -124,18 +110,15 @@ class PjsuaEndpoint:
         with realtime_for_new_threads(settings.realtime):
             endpoint.libInit(config)
         self._limits = self._with_room(read_limits(endpoint))
-        self._address = self._open_port()
+        self._udp = tuple(open_udp(endpoint, settings, address) for address in settings.addresses)
         endpoint.libStart()
         with realtime_for_new_threads(settings.realtime):
             endpoint.audDevManager().setNullDev()
         self._learn_codecs()
         self._rank_codecs(settings.codecs)
-        self._tls_address = "" if settings.tls_port is None else open_tls(endpoint, settings)
-        # The first account takes the INVITEs that come in.
-        plain, srtp = Trunk(codecs=settings.codecs), Srtp(settings.srtp)
-        self._first_account = self._new_account(plain, srtp)
-        if srtp is plain.srtp:
-            self._accounts[plain] = self._first_account
+        self._accounts.listen(self._udp)
+        if settings.tls_port is not None:
+            self._open_tls()
 
     def _with_room(self, limits: EngineLimits) -> EngineLimits:
         """The engine's limits, lowered to what ports and descriptors suffice for; both are said."""
@@ -145,22 +128,11 @@ class PjsuaEndpoint:
         raise_file_limit(limits.calls)
         return replace(limits, calls=min(limits.calls, legs_with_room(self._rtp_ports, machine)))
 
-    def _open_port(self) -> str:
-        transport = pj.TransportConfig()
-        transport.port = self._settings.sip_port
-        transport.boundAddress = self._settings.bind
-        try:
-            handle = self._endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
-        except pj.Error as error:
-            where = f"UDP port {self._settings.sip_port} on {self._settings.bind}"
-            if error.status == _EADDRINUSE:
-                raise SipConfigError(
-                    f"{where} is in use: choose another SIP port, or 0 for a free one"
-                ) from error
-            if error.status == _EADDRNOTAVAIL:
-                raise SipConfigError(f"address {self._settings.bind} is not one of this machine's") from error
-            raise SipConfigError(f"{where} cannot be opened: {error.reason}") from error
-        return self._endpoint.transportGetInfo(handle).localName
+    def _open_tls(self) -> None:
+        self._tls = tuple(
+            open_tls(self._endpoint, self._settings, address) for address in self._settings.addresses
+        )
+        self._accounts.listen(self._tls)
 
     def _learn_codecs(self) -> None:
         self._known_codecs = {
@@ -187,13 +159,23 @@ class PjsuaEndpoint:
 
     @property
     def address(self) -> str:
-        """`host:port` SIP really listens on."""
-        return self._address
+        """`host:port` SIP really listens on, at the first of the endpoint's addresses."""
+        return self._udp[0].address
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The same of all of them."""
+        return tuple(port.address for port in self._udp)
 
     @property
     def tls_address(self) -> str:
-        """`host:port` SIP over TLS listens on, "" while nothing asked for TLS."""
-        return self._tls_address
+        """`host:port` SIP over TLS listens on at the first address, "" while nothing asked for TLS."""
+        return self._tls[0].address if self._tls else ""
+
+    @property
+    def tls_addresses(self) -> tuple[str, ...]:
+        """The same of all of them; none while nothing asked for TLS."""
+        return tuple(port.address for port in self._tls)
 
     def new_leg(self, name: str, listener: LegListener) -> PjsuaLeg:
         """A leg to dial with."""
@@ -235,36 +217,18 @@ class PjsuaEndpoint:
 
     # -- what legs need ---------------------------------------------------------------------------------
 
-    def account_for(self, trunk: Trunk) -> _Account:
-        """The account that carries a trunk's proxy and credentials; made on first use.
+    def account_for(self, trunk: Trunk, uri: str) -> Account:
+        """The account that carries a trunk's calls to this destination; made on first use.
 
         Raises:
-            SipConfigError: the trunk's codecs and the endpoint's have none in common.
+            SipConfigError: the trunk's codecs and the endpoint's have none in common, or the destination is
+                an address of a family that the endpoint has none of.
         """
-        if trunk in self._accounts:
-            return self._accounts[trunk]
         self._codecs_towards(trunk)
-        if trunk.transport is Transport.TLS and not self._tls_address:
-            self._tls_address = open_tls(self._endpoint, self._settings)
-        account = self._accounts[trunk] = self._new_account(trunk, trunk.srtp)
-        return account
-
-    def _new_account(self, trunk: Trunk, srtp: Srtp) -> _Account:
-        config = pj.AccountConfig()
-        config.idUri = f"sip:{self._settings.user_agent}@{self._address}"
-        config.regConfig.registerOnAdd = False
-        if trunk.proxy:
-            config.sipConfig.proxies.append(trunk.proxy if ";lr" in trunk.proxy else f"{trunk.proxy};lr")
-        if trunk.user:
-            config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", trunk.user, 0, trunk.password))
-        rtp = config.mediaConfig.transportConfig
-        rtp.boundAddress = self._settings.bind
-        rtp.port, rtp.portRange = account_ports(self._rtp_ports, self._chance)
-        config.mediaConfig.streamKaEnabled = False
-        protect_media(config, srtp)
-        account = _Account(self._take_incoming)
-        account.create(config, self._first_account is None)
-        return account
+        self._accounts.family_towards(trunk, uri)
+        if trunk.transport is Transport.TLS and not self._tls:
+            self._open_tls()
+        return self._accounts.towards(trunk, uri)
 
     @contextmanager
     def offering(self, trunk: Trunk) -> Iterator[None]:
@@ -309,9 +273,13 @@ class PjsuaEndpoint:
         occupied = int(library.pjsua_call_get_count())
         return max(0, occupied - sum(leg.has_call for leg in self._legs.values()))
 
-    def host(self) -> str:
-        """Our own host for identities when the trunk has none."""
-        return self._settings.bind
+    def host_towards(self, trunk: Trunk, uri: str) -> str:
+        """Our own host, for identities when the trunk has none.
+
+        Raises:
+            SipConfigError: the destination is an address of a family that the endpoint has none of.
+        """
+        return in_uri(self._accounts.address_towards(trunk, uri))
 
     def forget(self, leg: PjsuaLeg) -> None:
         """A leg is about to report its end."""
@@ -322,7 +290,7 @@ class PjsuaEndpoint:
 
     # -- incoming -----------------------------------------------------------------------------------------
 
-    def _take_incoming(self, account: _Account, call_id: int, message: str) -> None:
+    def _take_incoming(self, account: Account, call_id: int, message: str) -> None:
         call = NativeCall(account, call_id, self.inbox)
         self._counter += 1
         leg_id = LegId(f"in-{self._counter}")
@@ -360,11 +328,7 @@ class PjsuaEndpoint:
         self.inbox.close()
         self._legs.clear()
         self.ended_calls.release()
-        accounts = [*self._accounts.values(), self._first_account]
-        for account in dict.fromkeys(one for one in accounts if one is not None):
-            account.shutdown()
-        self._accounts.clear()
-        self._first_account = None
+        self._accounts.shutdown()
         try:
             self._endpoint.libDestroy()
         except pj.Error as error:

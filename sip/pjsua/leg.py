@@ -61,10 +61,10 @@ class LegHost(Protocol):
     stopped_players: StoppedPlayers
     in_band: InBandListener
 
-    def account_for(self, trunk: Trunk) -> pj.Account: ...
+    def account_for(self, trunk: Trunk, uri: str) -> pj.Account: ...
     def offering(self, trunk: Trunk) -> AbstractContextManager[None]: ...
     def has_free_call(self) -> bool: ...
-    def host(self) -> str: ...
+    def host_towards(self, trunk: Trunk, uri: str) -> str: ...
     def forget(self, leg: "PjsuaLeg") -> None: ...
 
 
@@ -114,8 +114,8 @@ class PjsuaLeg:
         if self._call is not None:
             raise LegStateError(f"leg {self._id} was dialled before")
         uri = trunk.uri_of(called)
-        identity = trunk.identity_of(display, self.host.host())
-        call = NativeCall(self.host.account_for(trunk), pj.PJSUA_INVALID_ID, self.host.inbox)
+        identity = trunk.identity_of(display, self.host.host_towards(trunk, uri))
+        call = NativeCall(self.host.account_for(trunk, uri), pj.PJSUA_INVALID_ID, self.host.inbox)
         call.reports = self
         self._call = call
         if at_answer is not None and (player := self._open(at_answer.playback, at_answer.sound)):

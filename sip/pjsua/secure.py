@@ -5,7 +5,6 @@ from pathlib import Path
 import pjsua2 as pj
 
 from sip.endpoint import EndpointSettings
-from sip.errors import SipConfigError
 from sip.trunk import Srtp
 
 SYSTEM_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -19,25 +18,14 @@ _USE = {
 _KEYS_OVER_TLS_ONLY = 1  # pjsua.h: srtp_secure_signaling
 
 
-def open_tls(endpoint: pj.Endpoint, settings: EndpointSettings) -> str:
-    """Open the port for TLS 1.2 and 1.3; returns `host:port`.
+def tls_config(settings: EndpointSettings) -> pj.TransportConfig:
+    """What a port for TLS 1.2 and 1.3 is opened with; the address is left to the caller.
 
     Without a certificate no call can come in by it; those that go out need none of ours. A far end whose
     certificate does not fit its name, or is of no authority we know, gets no call.
-
-    Raises:
-        SipConfigError: a file is missing or unusable, or the port is taken.
     """
-    for what, name in (
-        ("certificate", settings.tls_certificate),
-        ("key", settings.tls_key),
-        ("authorities", settings.tls_authorities),
-    ):
-        if name and not Path(name).is_file():
-            raise SipConfigError(f"TLS {what}: there is no file {name}")
     config = pj.TransportConfig()
     config.port = settings.tls_port or 0
-    config.boundAddress = settings.bind
     tls = config.tlsConfig
     tls.proto = pj.PJ_SSL_SOCK_PROTO_TLS1_2 | pj.PJ_SSL_SOCK_PROTO_TLS1_3
     tls.certFile, tls.privKeyFile = settings.tls_certificate, settings.tls_key
@@ -45,14 +33,7 @@ def open_tls(endpoint: pj.Endpoint, settings: EndpointSettings) -> str:
         str(SYSTEM_AUTHORITIES) if SYSTEM_AUTHORITIES.is_file() else ""
     )
     tls.verifyServer = True
-    try:
-        handle = endpoint.transportCreate(pj.PJSIP_TRANSPORT_TLS, config)
-    except pj.Error as error:
-        raise SipConfigError(
-            f"TLS port {config.port} on {settings.bind} cannot be opened: {error.reason}; "
-            "look at the port, the certificate and the key"
-        ) from error
-    return endpoint.transportGetInfo(handle).localName
+    return config
 
 
 def protect_media(config: pj.AccountConfig, srtp: Srtp) -> None:

@@ -24,11 +24,15 @@ PJSIP_INV_STATE_DISCONNECTED: int
 PJSIP_REDIRECT_REJECT: int
 PJSIP_ROLE_UAS: int
 PJSIP_TRANSPORT_TLS: int
+PJSIP_TRANSPORT_TLS6: int
 PJSIP_TRANSPORT_UDP: int
+PJSIP_TRANSPORT_UDP6: int
 PJSIP_TSX_STATE_TRYING: int
 PJSUA_DTMF_METHOD_RFC2833: int
 PJSUA_DTMF_METHOD_SIP_INFO: int
 PJSUA_INVALID_ID: int
+PJSUA_IPV6_DISABLED: int
+PJSUA_IPV6_ENABLED_USE_IPV6_ONLY: int
 PJ_SSL_SOCK_PROTO_TLS1_2: int
 PJ_SSL_SOCK_PROTO_TLS1_3: int
 
@@ -134,14 +138,18 @@ class AccountRegConfig:
 class AccountSipConfig:
     authCreds: AuthCredInfoVector
     proxies: StringVector
+    transportId: int
+    ipv6Use: int
 
 class AccountMediaConfig:
     transportConfig: TransportConfig
     streamKaEnabled: bool
     srtpUse: int
     srtpSecureSignaling: int
+    ipv6Use: int
 
 class AccountConfig:
+    priority: int
     idUri: str
     regConfig: AccountRegConfig
     sipConfig: AccountSipConfig

@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from ivrcore.service.sections.base import Section
 from sip.errors import SipConfigError
-from sip.trunk import DEFAULT_CODECS, Trunk
+from sip.trunk import DEFAULT_CODECS, Srtp, Transport, Trunk
 
 
 class TrunkSettings(Section):
@@ -14,9 +14,18 @@ class TrunkSettings(Section):
 
     name: str = Field(min_length=1, max_length=32, examples=["carrier"], description="Its name in logs.")
     host: str = Field(
-        examples=["sip.carrier.example"], description="Where numbers are sent: host or host:port."
+        examples=["sip.carrier.example"],
+        description="Where numbers are sent: host or host:port, an IPv6 address in brackets.",
     )
     proxy: str = Field(default="", description="Outbound proxy, a SIP URI.")
+    transport: Transport = Field(
+        default=Transport.UDP, description="What carries SIP: udp, or tls (1.2 and 1.3)."
+    )
+    srtp: Srtp = Field(
+        default=Srtp.OFF,
+        description="Whether the audio is encrypted: off, optional (the far end may decline) or required. "
+        "Its keys are in the signalling, so it needs tls.",
+    )
     user: str = Field(default="", description="Digest user.")
     password: SecretStr = Field(default=SecretStr(""), description="Digest password.")
     identity_host: str = Field(default="", description="Host part of our From; empty: the trunk's host.")
@@ -39,6 +48,8 @@ class TrunkSettings(Section):
             password=self.password.get_secret_value(),
             identity_host=self.identity_host,
             codecs=codecs,
+            transport=self.transport,
+            srtp=self.srtp,
         )
 
     @model_validator(mode="after")

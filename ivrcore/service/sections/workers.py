@@ -1,12 +1,15 @@
 """The processes that make the calls."""
 
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from ivrcore.service.sections.base import PortNumber, Seconds, Section
+from ivrcore.service.sections.base import OptionalPath, PortNumber, Seconds, Section
+from sip.endpoint import EndpointSettings
 from sip.errors import SipConfigError
-from sip.trunk import DEFAULT_CODECS, check_codecs
+from sip.rtp_ports import FIRST_PORT, LAST_PORT
+from sip.trunk import DEFAULT_CODECS
 
 
 class WorkersSettings(Section):
@@ -15,10 +18,37 @@ class WorkersSettings(Section):
     count: int = Field(
         default=1, ge=1, le=256, description="Worker processes, each with as many legs as its stack has."
     )
-    bind: str = Field(default="127.0.0.1", description="Address SIP and RTP are bound to.")
+    bind: str = Field(
+        default="127.0.0.1",
+        description="IP address SIP and RTP are bound to. Names of trunks are looked up in its family.",
+    )
+    also_bind: str = Field(
+        default="",
+        description="A second one, IPv6 when the first is IPv4 or the reverse, for trunks that are named by "
+        "such an address; empty: none. IPv6 needs the engine that `make engine` builds.",
+    )
     sip_port: PortNumber = Field(
         default=0,
         description="UDP port of the first worker, the next one has the next port; 0 takes free ones.",
+    )
+    rtp_first_port: int = Field(
+        default=FIRST_PORT, description="RTP and RTCP of all workers take ports from here (an even one) ..."
+    )
+    rtp_last_port: int = Field(default=LAST_PORT, description="... to here (an odd one).")
+    tls_port: PortNumber = Field(
+        default=0,
+        description="TCP port for SIP over TLS of the first worker, the next one has the next port; 0 takes "
+        "free ones. It is opened when a trunk has transport tls.",
+    )
+    tls_certificate: OptionalPath = Field(
+        default=None,
+        description="PEM file, certificate and chain: shown to trunks that ask for ours, or connect to us.",
+    )
+    tls_key: OptionalPath = Field(default=None, description="PEM file with the key of that certificate.")
+    tls_authorities: OptionalPath = Field(
+        default=None,
+        description="PEM file of the authorities that certificates of TLS trunks are checked with; empty: "
+        "those of the system.",
     )
     jitter_buffer_ms: int = Field(
         default=40,
@@ -48,14 +78,42 @@ class WorkersSettings(Section):
         default=False, description="Write SIP messages to run/<worker>/sip.log below data_dir."
     )
 
+    def endpoint(self, *, tls: bool) -> EndpointSettings:
+        """The first worker's, as the core takes it; caches and traces are the caller's.
+
+        Args:
+            tls: open the port for TLS.
+
+        Raises:
+            SipConfigError: something does not go together.
+        """
+        return EndpointSettings(
+            bind=self.bind,
+            also_bind=self.also_bind,
+            sip_port=self.sip_port,
+            codecs=self.codecs,
+            jitter_buffer_ms=self.jitter_buffer_ms,
+            tls_port=self.tls_port if tls else None,
+            tls_certificate=_text(self.tls_certificate),
+            tls_key=_text(self.tls_key),
+            tls_authorities=_text(self.tls_authorities),
+            rtp_first_port=self.rtp_first_port,
+            rtp_last_port=self.rtp_last_port,
+        )
+
     @model_validator(mode="after")
     def _usable(self) -> Self:
         try:
-            check_codecs(self.codecs)
+            self.endpoint(tls=True)
         except SipConfigError as error:
             raise ValueError(str(error)) from None
-        if self.sip_port + self.count - 1 > 65535:
-            raise ValueError(f"sip_port {self.sip_port} leaves no ports for {self.count} workers")
+        for name, port in (("sip_port", self.sip_port), ("tls_port", self.tls_port)):
+            if port + self.count - 1 > 65535:
+                raise ValueError(f"{name} {port} leaves no ports for {self.count} workers")
         if self.backoff_max_s < self.backoff_min_s:
             raise ValueError("backoff_max_s is shorter than backoff_min_s")
         return self
+
+
+def _text(path: Path | None) -> str:
+    return "" if path is None else str(path.absolute())

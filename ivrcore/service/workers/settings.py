@@ -42,9 +42,13 @@ class WorkerSettings:
     orphan_s: float = 300.0
     stop_s: float = 0.0
 
-    def with_port(self, sip_port: int) -> "WorkerSettings":
-        """The same on another SIP port."""
-        return replace(self, endpoint=replace(self.endpoint, sip_port=sip_port))
+    def numbered(self, number: int) -> "WorkerSettings":
+        """Those of the worker so many after the first: each port that was chosen is so much higher."""
+        sip, tls = self.endpoint.sip_port, self.endpoint.tls_port
+        endpoint = replace(
+            self.endpoint, sip_port=sip + number if sip else 0, tls_port=tls + number if tls else tls
+        )
+        return replace(self, endpoint=endpoint)
 
     def save(self, path: Path) -> None:
         """Write it, for this user's eyes.

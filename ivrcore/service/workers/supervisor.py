@@ -252,8 +252,7 @@ class Supervisor:
         if self._closing or self._left:
             return
         directory = self._root / f"w{post.number + 1}-{uuid4().hex[:6]}"
-        port = self.settings.worker.endpoint.sip_port
-        settings = self.settings.worker.with_port(port + post.number if port else 0)
+        settings = self.settings.worker.numbered(post.number)
         try:
             make_directory(directory, settings)
             post.child = self._spawn(directory)

@@ -60,7 +60,9 @@ class Driver(LineOnlyReceiver):
         say(
             "ready",
             address=self.endpoint.address,
+            addresses=self.endpoint.addresses,
             tls_address=self.endpoint.tls_address,
+            tls_addresses=self.endpoint.tls_addresses,
             calls=self.endpoint.limits.calls,
         )
 

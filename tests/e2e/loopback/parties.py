@@ -225,9 +225,11 @@ class Core(Party):
 class Phone(Party):
     """A softphone: sip/softphone.py."""
 
-    def __init__(self, cache_dir: Path, script: Script) -> None:
-        super().__init__("-m", "sip.softphone", "--script", script.to_json(), "--cache", str(cache_dir))
-
+    def __init__(self, cache_dir: Path, script: Script, *options: str) -> None:
+        """`options`: more of its command line, such as "--bind", "::1"."""
+        super().__init__(
+            "-m", "sip.softphone", "--script", script.to_json(), "--cache", str(cache_dir), *options
+        )
         self._loading = False
 
     @property

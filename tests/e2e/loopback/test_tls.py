@@ -1,23 +1,18 @@
 """Calls over TLS with SRTP: who gets through, who does not, and that the audio arrives."""
 
-import datetime
-import ipaddress
 import socket
 import ssl
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from media.fingerprint import KnownSignal, identify
 from media.wav import read_pcm
 from sip.engine_choice import chosen_engine
+from tests.e2e.loopback.addresses import needs_ipv6_loopback
+from tests.e2e.loopback.papers import Papers, papers
 from tests.e2e.loopback.parties import Core
 
 pytestmark = [
@@ -28,44 +23,6 @@ pytestmark = [
 ]
 
 NewCore = Callable[..., Core]
-
-
-class Papers(NamedTuple):
-    """A certificate for 127.0.0.1 that is its own authority, and its key."""
-
-    certificate: str
-    key: str
-
-
-def papers(folder: Path) -> Papers:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    folder.mkdir()
-    paths = folder / "certificate.pem", folder / "key.pem"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return Papers(str(paths[0]), str(paths[1]))
 
 
 @pytest.fixture(scope="module")
@@ -80,26 +37,44 @@ def new_core(parties: ExitStack, cache_dir: Path) -> NewCore:
     return lambda **settings: parties.enter_context(Core(cache_dir, **settings))
 
 
-def callee(new_core: NewCore, ours: Papers, srtp: str = "off") -> Core:
+def callee(new_core: NewCore, ours: Papers, srtp: str = "off", also_bind: str = "") -> Core:
     """A core that takes calls over TLS."""
-    return new_core(tls_port=0, tls_certificate=ours.certificate, tls_key=ours.key, srtp=srtp)
+    return new_core(
+        also_bind=also_bind,
+        tls_port=0,
+        tls_certificate=ours.certificate,
+        tls_key=ours.key,
+        srtp=srtp,
+    )
 
 
 def dial(caller: Core, callee: Core, srtp: str) -> None:
-    """Leg A, by a trunk."""
-    trunk = {"host": callee.wait("ready")["tls_address"], "transport": "tls", "srtp": srtp}
+    """Leg A, by a trunk, to the last address of the other core."""
+    trunk = {"host": callee.wait("ready")["tls_addresses"][-1], "transport": "tls", "srtp": srtp}
     caller.wait("ready")
     caller.dial("A", "100", trunk=trunk)
 
 
 @pytest.mark.parametrize(
-    ("offered", "accepted"), [("off", "off"), ("required", "required"), ("optional", "off")]
+    ("offered", "accepted", "also_bind"),
+    [
+        ("off", "off", ""),
+        ("required", "required", ""),
+        ("optional", "off", ""),
+        pytest.param("required", "required", "::1", marks=needs_ipv6_loopback),
+    ],
 )
 def test_call_over_tls_is_answered_and_heard(
-    new_core: NewCore, ours: Papers, talks: dict[str, Path], tmp_path: Path, offered: str, accepted: str
+    new_core: NewCore,
+    ours: Papers,
+    talks: dict[str, Path],
+    tmp_path: Path,
+    offered: str,
+    accepted: str,
+    also_bind: str,
 ) -> None:
-    caller = new_core(tls_authorities=ours.certificate)
-    far = callee(new_core, ours, accepted)
+    caller = new_core(also_bind=also_bind, tls_authorities=ours.certificate)
+    far = callee(new_core, ours, accepted, also_bind)
     dial(caller, far, offered)
     leg = far.wait("incoming")["leg"]
     far.order("answer", leg=leg)

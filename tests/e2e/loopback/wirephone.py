@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from sip.address import host_and_port
+
 DEADLINE_S = 8.0
 PCMA, TELEPHONE_EVENT = 8, 101
 PACKET_SAMPLES = 160
@@ -67,7 +69,7 @@ class SipMessage:
     @property
     def rtp_address(self) -> tuple[str, int]:
         """Where it wants RTP."""
-        host = re.search(r"^c=IN IP4 (\S+)\r$", self.body, re.MULTILINE)
+        host = re.search(r"^c=IN IP[46] (\S+)\r$", self.body, re.MULTILINE)
         port = re.search(r"^m=audio (\d+) ", self.body, re.MULTILINE)
         assert host
         assert port
@@ -95,9 +97,11 @@ class RtpPacket:
 class WirePhone:
     """One SIP peer with one RTP stream."""
 
-    def __init__(self) -> None:
-        self._sip = _udp_socket()
-        self._rtp = _udp_socket()
+    def __init__(self, host: str = "127.0.0.1", media_host: str = "") -> None:
+        """`host`: its address, IPv4 or IPv6; `media_host`: that of its RTP, if it is another."""
+        self._host, self._media_host = host, media_host or host
+        self._sip = _udp_socket(self._host)
+        self._rtp = _udp_socket(self._media_host)
         self._seen: set[str] = set()
         self._packets: list[RtpPacket] = []
         self._open = True
@@ -119,7 +123,7 @@ class WirePhone:
     @property
     def address(self) -> str:
         """`host:port` of its SIP side."""
-        return f"127.0.0.1:{self._sip.getsockname()[1]}"
+        return host_and_port(self._host, self._sip.getsockname()[1])
 
     @property
     def uri(self) -> str:
@@ -167,6 +171,22 @@ class WirePhone:
         ]
         self._send(lines, self._sdp() if media else "")
 
+    def invite(self, address: str) -> None:
+        """Call somebody at `host:port`, with our SDP."""
+        host, _, port = address.rpartition(":")
+        self._peer = host.strip("[]"), int(port)
+        lines = [
+            f"INVITE sip:100@{address} SIP/2.0",
+            f"Via: SIP/2.0/UDP {self.address};branch=z9hG4bK{random.randrange(2**40):x}",
+            f"From: <sip:wire@{self.address}>;tag=wire",
+            f"To: <sip:100@{address}>",
+            f"Call-ID: {random.randrange(2**40):x}",
+            "CSeq: 1 INVITE",
+            f"Contact: <{self.uri}>",
+            "Max-Forwards: 70",
+        ]
+        self._send(lines, self._sdp())
+
     def bye(self, invite: SipMessage, *extra: str) -> None:
         """End the dialog of an INVITE we answered."""
         self._send([*self._request(invite, "BYE", 7), *extra], "")
@@ -197,8 +217,9 @@ class WirePhone:
         self._sip.sendto("\r\n".join(head).encode(), self._peer)
 
     def _sdp(self) -> str:
+        where = f"IN {'IP6' if ':' in self._media_host else 'IP4'} {self._media_host}"
         lines = [
-            *("v=0", "o=wire 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0"),
+            *("v=0", f"o=wire 1 1 {where}", "s=-", f"c={where}", "t=0 0"),
             f"m=audio {self._rtp.getsockname()[1]} RTP/AVP {PCMA} {TELEPHONE_EVENT}",
             *(f"a=rtpmap:{PCMA} PCMA/8000", f"a=rtpmap:{TELEPHONE_EVENT} telephone-event/8000"),
             *(f"a=fmtp:{TELEPHONE_EVENT} 0-15", "a=sendrecv", ""),
@@ -263,7 +284,7 @@ class WirePhone:
             self._packets.append(RtpPacket.parse(time.monotonic(), data))
 
 
-def _udp_socket() -> socket.socket:
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind(("127.0.0.1", 0))
+def _udp_socket(host: str) -> socket.socket:
+    udp = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind((host, 0))
     return udp

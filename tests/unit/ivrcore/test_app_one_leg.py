@@ -29,7 +29,7 @@ VERIFICATION = VerificationRequest("8001", "8100", "4802", times=1)
 class Endpoint(ScriptedEndpoint):
     """As sip.pjsua's, for its maker."""
 
-    def host(self) -> str:
+    def host_towards(self, trunk: Trunk, uri: str) -> str:  # noqa: ARG002
         return "127.0.0.1"
 
 

@@ -40,7 +40,7 @@ CALLBACK = CallbackRequest("8001", "8002", "8100", "8200", record=True)
 class Endpoint(ScriptedEndpoint):
     """As sip.pjsua's, for its maker."""
 
-    def host(self) -> str:
+    def host_towards(self, trunk: Trunk, uri: str) -> str:  # noqa: ARG002
         return "127.0.0.1"
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +34,45 @@ def test_impossible_port_is_refused_by_name(sip_port: int) -> None:
     with pytest.raises(SipConfigError) as error:
         EndpointSettings(sip_port=sip_port)
     assert str(error.value) == f"SIP port {sip_port} is not 0 to 65535"
+
+
+def test_bound_addresses_are_read_in_their_order() -> None:
+    assert EndpointSettings(bind="[::1]").addresses == (ip_address("::1"),)
+    both = EndpointSettings(bind="192.0.2.5", also_bind="2001:db8::5")
+    assert both.addresses == (ip_address("192.0.2.5"), ip_address("2001:db8::5"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"bind": "localhost"}, "address 'localhost' is not an IP address such as 192.0.2.5 or 2001:db8::5"),
+        ({"bind": ""}, "address '' is not an IP address such as 192.0.2.5 or 2001:db8::5"),
+        ({"also_bind": "fe80::1"}, "address fe80::1 is of one link, which SIP cannot name: choose another"),
+        (
+            {"bind": "::1", "also_bind": "2001:db8::5"},
+            "addresses ::1 and 2001:db8::5 are both IPv6: name one of each family",
+        ),
+        (
+            {"bind": "127.0.0.1", "also_bind": "127.0.0.1"},
+            "addresses 127.0.0.1 and 127.0.0.1 are both IPv4: name one of each family",
+        ),
+    ],
+)
+def test_addresses_that_cannot_work_are_refused_by_name(settings: dict[str, str], says: str) -> None:
+    with pytest.raises(SipConfigError) as error:
+        EndpointSettings(**settings)  # type: ignore[arg-type]  # all of them are texts
+    assert str(error.value) == says
+
+
+def test_missing_file_of_tls_is_named(tmp_path: Path) -> None:
+    there = tmp_path / "there.pem"
+    there.touch()
+    settings = EndpointSettings(
+        tls_certificate=str(there), tls_key=str(there), tls_authorities="/nowhere.pem"
+    )
+    with pytest.raises(SipConfigError) as error:
+        settings.check_tls_files()
+    assert str(error.value) == "TLS authorities: there is no file /nowhere.pem"
 
 
 @pytest.mark.parametrize("jitter_buffer_ms", range(0, 201, 20))

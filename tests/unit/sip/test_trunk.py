@@ -1,5 +1,7 @@
 """Trunks: what is dialled, what is shown, and one clear line for everything that cannot work."""
 
+from collections.abc import Callable
+
 import pytest
 
 from sip.errors import SipConfigError, SipError
@@ -46,6 +48,8 @@ def test_host_may_carry_a_port(host: str) -> None:
         "SIP:alice@host",
         "sip:host",
         "sip:alice@[2001:db8::1]:5060",
+        "sip:[::1]:5060",
+        "sip:100@[::ffff:192.0.2.1];transport=tls",
         "sip:+86138;phone-context=cn@host",
     ],
 )
@@ -90,6 +94,14 @@ def test_malformed_number_is_refused_by_name(number: str) -> None:
         'sip:"a"@host',
         "sip:alice@host\r\nEvil: 1",
         "sip:alice@host\n",
+        "sip:alice@[]",
+        "sip:alice@[::1",
+        "sip:alice@[::1]:0",
+        "sip:alice@[1:2]",
+        "sip:alice@[::1::]",
+        "sip:alice@[192.0.2.1]",
+        "sip:alice@[fe80::1%eth0]",
+        "sip:alice@::1",
     ],
 )
 def test_malformed_destination_uri_is_refused_by_name(uri: str) -> None:
@@ -105,7 +117,10 @@ def test_number_without_a_trunk_says_what_is_missing() -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["gw example", "sip:gw", "gw:", "gw:port", "user@gw", "gw/5060", "2001:db8::1", "gw:123456", "gw\n"],
+    [
+        *("gw example", "sip:gw", "gw:", "gw:port", "user@gw", "gw/5060", "2001:db8::1", "gw:123456", "gw\n"),
+        *("[]", "[::1", "[::1]5060", "[:::1]", "[1:2]", "[192.0.2.1]", "[::1%lo]"),
+    ],
 )
 def test_malformed_host_is_refused_by_name(host: str) -> None:
     with pytest.raises(SipConfigError, match="is not host or host:port") as error:
@@ -237,3 +252,50 @@ def test_unknown_transport_or_srtp_is_refused_by_name(words: dict[str, str], say
     with pytest.raises(SipConfigError) as error:
         Trunk("gw.example", **words)  # type: ignore[arg-type]  # this is what is tested
     assert one_line(error) == says
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (
+            lambda: Trunk("2001:db8::1"),
+            "trunk '2001:db8::1' is not host or host:port: an IPv6 address stands in brackets, [2001:db8::1]",
+        ),
+        (
+            lambda: Trunk().uri_of("sip:100@::1"),
+            (
+                "destination 'sip:100@::1' is not a SIP URI such as sip:user@host:5060: "
+                "an IPv6 address stands in brackets, [::1]"
+            ),
+        ),
+        (
+            lambda: Trunk("gw", proxy="sip:2001:db8::1"),
+            "outbound proxy 'sip:2001:db8::1' is not a SIP URI such as sip:user@host:5060",
+        ),
+    ],
+)
+def test_ipv6_address_without_brackets_is_told_where_they_go(wrong: Callable[[], object], says: str) -> None:
+    with pytest.raises(SipConfigError) as error:
+        wrong()
+    assert one_line(error) == says
+
+
+@pytest.mark.parametrize(
+    ("trunk", "uri", "host"),
+    [
+        (Trunk("[2001:db8::1]:5061"), "100", "[2001:db8::1]"),
+        (Trunk("gw.example", transport=Transport.TLS), "100", "gw.example"),
+        (Trunk(), "sip:100@[::1]:5060", "[::1]"),
+        (Trunk(), "sip:[::1]", "[::1]"),
+        (Trunk(), "sips:100;phone-context=cn@192.0.2.1;transport=udp", "192.0.2.1"),
+        (Trunk("gw", proxy="sip:[2001:db8::2]:5080;lr"), "100", "[2001:db8::2]"),
+        (Trunk("[::1]", proxy="sip:proxy.example"), "sip:100@192.0.2.1", "proxy.example"),
+    ],
+)
+def test_next_hop_is_the_proxy_or_the_host_of_the_uri(trunk: Trunk, uri: str, host: str) -> None:
+    assert trunk.next_hop(trunk.uri_of(uri)) == host
+
+
+def test_identity_keeps_the_brackets_of_its_host() -> None:
+    assert Trunk("[2001:db8::1]:5061").identity_of("95588", "h") == "sip:95588@[2001:db8::1]:5061"
+    assert Trunk().identity_of("95588", "[::1]") == "sip:95588@[::1]"

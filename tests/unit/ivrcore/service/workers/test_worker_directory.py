@@ -4,6 +4,7 @@ import os
 import random
 import socket
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -116,7 +117,8 @@ def test_file_that_holds_no_settings_is_told_without_quoting_it(tmp_path: Path, 
 
 
 def test_next_worker_has_the_next_port(settings: WorkerSettings) -> None:
-    assert settings.with_port(5063).endpoint.sip_port == 5063
+    first = replace(settings, endpoint=replace(settings.endpoint, sip_port=5063))
+    assert first.numbered(1).endpoint.sip_port == 5064
 
 
 @pytest.mark.parametrize("pid", [0, 1, -1])
