@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,12 @@ SCENARIO = ROOT / "tests/e2e/engine/sipp/talks.xml"
 SUBJECT_CORE, LOAD_CORE = 0, 1
 TALK_FILE_S = 4.0
 FOR_EVER_MS = 3_600_000
-FIRST_RTP_PORT = 6000
-"""Below the core's own range (sip.rtp_ports); 2000 ports for each party."""
+SENDING_PRIORITY = 5
+FIRST_PORT, LAST_PORT = 2000, 16383
+"""Of the telephones' media: below the core's own range (sip.rtp_ports)."""
+
+STREAM_PORTS = 2000
+"""For the streams of one SIPp."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ def cpu_s(pid: int) -> float:
 def streaming_telephones(folder: Path, seed: int) -> Iterator[str]:
     """Telephones on one SIP port that answer at once and talk until they are hung up on; yields what to dial.
 
-    One SIPp with its RTP streams, pinned to the load's core.
+    One SIPp with its RTP streams, pinned to the load's core, before ordinary work where that is permitted:
+    the threads that send inherit it.
 
     Raises:
         RuntimeError: SIPp is missing, or did not start.
@@ -73,9 +78,11 @@ def streaming_telephones(folder: Path, seed: int) -> Iterator[str]:
     (folder / "talk.alaw").write_bytes(alaw_encode(talk(seed, TALK_FILE_S)).tobytes())
     (folder / SCENARIO.name).write_text(SCENARIO.read_text().replace("TALK_MS", str(FOR_EVER_MS)))
     port = free_port()
+    # Behind those of a SIPp that has begun and not bound its streams' ports yet.
+    media = free_ports(STREAM_PORTS * (1 + seed)) + STREAM_PORTS * seed
     command = [
         *("taskset", "-c", str(LOAD_CORE), sipp, "-sf", SCENARIO.name, "-nostdin"),
-        *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-mp", str(FIRST_RTP_PORT + 2000 * seed)),
+        *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-mp", str(media)),
     ]
     with subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -84,6 +91,8 @@ def streaming_telephones(folder: Path, seed: int) -> Iterator[str]:
             time.sleep(0.5)
             if process.poll() is not None:
                 raise RuntimeError("SIPp did not start")
+            with suppress(PermissionError):
+                os.sched_setscheduler(process.pid, os.SCHED_RR, os.sched_param(SENDING_PRIORITY))
             yield f"sip:talker@127.0.0.1:{port}"
         finally:
             process.kill()
@@ -94,6 +103,35 @@ def free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def free_ports(n_ports: int) -> int:
+    """The first of so many free UDP ports in a row, an even one, below the core's own.
+
+    Raises:
+        RuntimeError: there are not as many.
+    """
+    taken = set()
+    for table in ("/proc/net/udp", "/proc/net/udp6"):
+        rows = Path(table).read_text().splitlines()[1:] if Path(table).exists() else []
+        taken |= {int(row.split()[1].rpartition(":")[2], 16) for row in rows}
+    return first_gap(taken, n_ports, FIRST_PORT, LAST_PORT)
+
+
+def first_gap(taken: set[int], n_ports: int, first: int, last: int) -> int:
+    """Where n_ports in a row are not taken, from an even port on.
+
+    Raises:
+        RuntimeError: nowhere.
+    """
+    start = first + first % 2
+    for port in sorted(port for port in taken if start <= port <= last):
+        if port - start >= n_ports:
+            break
+        start = port + 2 - port % 2
+    if start + n_ports - 1 > last:
+        raise RuntimeError(f"no {n_ports} free UDP ports in a row from {first} to {last}")
+    return start
 
 
 def recorded_bytes(folder: Path) -> dict[Path, int]:

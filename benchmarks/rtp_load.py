@@ -18,16 +18,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from benchmarks.calls_load import LOAD_CORE, ROOT, free_port
+from benchmarks.calls_load import LOAD_CORE, ROOT, free_port, free_ports
 from media.g711 import alaw_encode
 from media.types import Pcm16
 
 SOURCE = Path(__file__).with_name("rtp_load.c")
 HEADER = Path(__file__).with_name("rtp_count.h")
 SCENARIO = ROOT / "tests/e2e/engine/sipp/answers.xml"
-FIRST_PORT, LAST_PORT = 2000, 16383
-"""Below the core's own range (sip.rtp_ports)."""
-
 PORTS_FOR_SIPP = 4
 """It holds two pairs for media of its own, which it then does not use."""
 
@@ -272,32 +269,3 @@ def counting_telephones(folder: Path, legs: int, parties: Sequence[Party]) -> It
                 raise RuntimeError("SIPp did not start")
             uris.append(f"sip:talker@127.0.0.1:{port}")
         yield Telephones(rtp, tuple(uris))
-
-
-def free_ports(n_ports: int) -> int:
-    """The first of so many free UDP ports in a row, an even one, below the core's own.
-
-    Raises:
-        RuntimeError: there are not as many.
-    """
-    taken = set()
-    for table in ("/proc/net/udp", "/proc/net/udp6"):
-        rows = Path(table).read_text().splitlines()[1:] if Path(table).exists() else []
-        taken |= {int(row.split()[1].rpartition(":")[2], 16) for row in rows}
-    return first_gap(taken, n_ports, FIRST_PORT, LAST_PORT)
-
-
-def first_gap(taken: set[int], n_ports: int, first: int, last: int) -> int:
-    """Where n_ports in a row are not taken, from an even port on.
-
-    Raises:
-        RuntimeError: nowhere.
-    """
-    start = first + first % 2
-    for port in sorted(port for port in taken if start <= port <= last):
-        if port - start >= n_ports:
-            break
-        start = port + 2 - port % 2
-    if start + n_ports - 1 > last:
-        raise RuntimeError(f"no {n_ports} free UDP ports in a row from {first} to {last}")
-    return start

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.calls_load import free_ports
 from benchmarks.calls_run import VOICE_S, parties_of
-from benchmarks.rtp_load import Counts, Party, RtpLoad, built, free_ports
+from benchmarks.rtp_load import Counts, Party, RtpLoad, built
 from media.g711 import alaw_decode, alaw_encode
 from media.testsignal import talk
 

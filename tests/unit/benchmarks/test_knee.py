@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.calls_load import first_gap
 from benchmarks.calls_run import Step, repeated
 from benchmarks.knee import Knee, narrow, next_step, rows_of, wrong_in
-from benchmarks.rtp_load import Counts, Heard, first_gap
+from benchmarks.rtp_load import Counts, Heard
 from media import fingerprint
 from media.testsignal import talk
 
