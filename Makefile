@@ -47,7 +47,9 @@ engine: setup
 # What depends on the build of pjsua2: start, limits, media, and what only this build carries. The rest is the same
 # code on both. Not in `make test`, because without a cached engine it costs the build.
 e2e-engine: engine
-	IVRCORE_ENGINE=own $(PYTEST) tests/e2e/engine/test_callbacks_at_once.py tests/e2e/loopback/test_endpoint_start.py \
+	IVRCORE_ENGINE=own $(PYTEST) tests/e2e/engine/test_callbacks_at_once.py tests/e2e/engine/test_rtp_sources.py \
+		tests/e2e/engine/test_rtp_resting.py tests/e2e/engine/test_rtp_reports.py \
+		tests/e2e/loopback/test_endpoint_start.py \
 		tests/e2e/loopback/test_bridge_audio.py tests/e2e/loopback/test_leg_media.py \
 		tests/e2e/loopback/test_tls.py -q
 

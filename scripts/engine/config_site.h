@@ -30,6 +30,13 @@
 /* INVITEs with long identities and record routes outgrow the default of 4000 bytes. */
 #define PJSIP_MAX_PKT_LEN           16000
 
+/*
+ * Where our packets go follows at once to a source that ivrcore_rtp.c took; pjproject itself would wait for ten packets
+ * of RTP, or three of RTCP, because it takes everybody's.
+ */
+#define PJMEDIA_RTP_NAT_PROBATION_CNT   1
+#define PJMEDIA_RTCP_NAT_PROBATION_CNT  1
+
 #define PJMEDIA_HAS_VIDEO           0
 #define PJ_HAS_IPV6                 1
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts.engine import __main__ as program
-from scripts.engine import build, debian
+from scripts.engine import build, corrections, debian
 from scripts.engine.steps import BuildError, answer, run
 from sip.engine_choice import BUILD_FILE
 
@@ -154,19 +154,6 @@ def test_release_is_read_and_accepted(
     assert build._version(build._unpack(path, tmp_path / "s")) == version
 
 
-def test_a_stream_says_that_it_has_started_before_it_asks_for_packets(tmp_path: Path) -> None:
-    path = tmp_path / build._UDP
-    path.parent.mkdir(parents=True)
-    path.write_text(f"begin\n    {build._FIRST_READ}\nend\n")
-    build._correct(tmp_path)
-    assert path.read_text() == f"begin\n    {build._STARTED}\n    {build._FIRST_READ}\nend\n"
-
-
-def test_source_that_has_changed_where_we_correct_it_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BuildError, match="not as expected"):
-        build._correct(tmp_path)
-
-
 def test_release_before_2_16_is_refused_by_number(tmp_path: Path) -> None:
     (tmp_path / "version.mak").write_text(VERSION.format(2, 15, 1))
     with pytest.raises(BuildError, match=r"pjproject 2\.15\.1 is too old: 2\.16 or later is needed"):
@@ -197,6 +184,23 @@ def test_key_follows_source_and_configuration(tmp_path: Path, monkeypatch: pytes
     config = tmp_path / "config_site.h"
     config.write_text(build.CONFIG.read_text().replace("1024", "512"))
     monkeypatch.setattr(build, "CONFIG", config)
+    assert build.key_of("1" * 64) != before
+
+
+@pytest.mark.parametrize("file", ["OUR_SOURCE", "OUR_HEADER"])
+def test_key_follows_what_we_compile_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    before = build.key_of("1" * 64)
+    changed = tmp_path / file
+    changed.write_text(getattr(corrections, file).read_text() + "\n/* changed */\n")
+    monkeypatch.setattr(corrections, file, changed)
+    assert build.key_of("1" * 64) != before
+
+
+def test_key_follows_what_we_change_in_pjproject(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = build.key_of("1" * 64)
+    monkeypatch.setattr(corrections, "CORRECTIONS", corrections.CORRECTIONS[1:])
     assert build.key_of("1" * 64) != before
 
 
