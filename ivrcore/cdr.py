@@ -19,11 +19,13 @@ from ivrcore.events import (
     KeyTransport,
     LegAnswered,
     LegHungUp,
+    MediaLost,
     Party,
     Playable,
     PromptEnded,
 )
 from ivrcore.flow import Called
+from ivrcore.flows.release import Q850_MEDIA_LOST
 
 
 @dataclass(frozen=True)
@@ -235,14 +237,19 @@ def _leg(party: Party, called: Called, history: History) -> LegRecord:
     called_at_s: float | None = None
     ended_at_s: float | None = None
     q850 = sip_status = 0
+    lost = False
     for entry in history:
         match entry.what:
             case Dial(party=dialled) if dialled is party:
                 called_at_s = entry.at_s
             case Report(status=status, party=reporting) if reporting is party:
                 reported.setdefault(status, entry.at_s)
+            case MediaLost(party=silent) if silent is party and ended_at_s is None:
+                lost = True
             case LegHungUp(party=gone, cause=cause) if gone is party and ended_at_s is None:
                 ended_at_s, q850, sip_status = entry.at_s, cause.q850, cause.sip_status
+                # The stack tells of our BYE that the leg was cleared as it should be.
+                q850 = Q850_MEDIA_LOST if lost else q850
     return LegRecord(
         number=called.number,
         display=called.display,

@@ -109,6 +109,13 @@ class LegHungUp:
 
 
 @dataclass(frozen=True)
+class MediaLost:
+    """The party answered, and nothing comes from its telephone any more: neither audio nor reports (RTCP)."""
+
+    party: Party
+
+
+@dataclass(frozen=True)
 class PromptEnded:
     """The last sample of a prompt left for the party."""
 
@@ -172,6 +179,7 @@ Event: TypeAlias = (
     | EarlyMediaStarted
     | LegAnswered
     | LegHungUp
+    | MediaLost
     | PromptEnded
     | PromptFailed
     | CaptureFailed

@@ -50,6 +50,7 @@ from ivrcore.events import (
     LegAnswered,
     LegHungUp,
     LegRang,
+    MediaLost,
     Party,
     Playable,
     PromptEnded,
@@ -257,6 +258,9 @@ class CallRunner:
                     log.warning("%s: refused %d strange packets to %s", self._session, rejected, party.value)
                 cause = Cause(why.q850, why.sip_status, sip_cause.state_code(why))
                 self._take(LegHungUp(party, cause, by_remote), event.at_s)
+            case sip_events.LegMediaLost(quiet_s=quiet_s):
+                log.warning("%s: nothing has come from %s for %.0f s", self._session, party.value, quiet_s)
+                self._take(MediaLost(party), event.at_s)
             case sip_events.PlaybackEnded(playback=playback):
                 self._take(PromptEnded(party, self._playable(playback)), event.at_s)
             case sip_events.PlaybackFailed(playback=playback, reason=reason):

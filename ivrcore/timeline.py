@@ -23,12 +23,14 @@ from ivrcore.events import (
     LegAnswered,
     LegHungUp,
     LegRang,
+    MediaLost,
     PromptEnded,
     PromptFailed,
     StopOrdered,
     Timer,
     TimerExpired,
 )
+from ivrcore.flows.release import Q850_MEDIA_LOST
 from sip.cause import HangupCause
 
 
@@ -81,6 +83,8 @@ def describe(entry: Entry) -> str | None:
             )
         case StopOrdered():
             return "the call is stopped from outside"
+        case MediaLost(party):
+            return f"nothing comes from {party.value} any more"
         case HangUp(party):
             return f"{party.value} is hung up"
         case LegHungUp(party, _, by_remote):
@@ -99,6 +103,9 @@ def explain_failure(record: CallRecord) -> str:
     what to look at."""
     if record.a.answered_at_s is None:
         return _not_reached(record, "A", record.a)
+    for party, leg in (("A", record.a), ("B", record.b)):
+        if leg is not None and leg.answered_at_s is not None and leg.q850 == Q850_MEDIA_LOST:
+            return f"nothing came from {party} ({leg.number}) any more, neither RTP nor RTCP"
     if record.b is None:
         return {
             StateCode.NO_DIGITS: "A pressed no key in time",

@@ -195,6 +195,9 @@ NORMAL_CLEARING = HangupCause(16)
 NO_ANSWER = HangupCause(19, 480, "ringing timed out")
 NO_RESOURCE = HangupCause(47, 503, "the engine has no free call")
 
+MEDIA_LOST = HangupCause(44, 0, "neither RTP nor RTCP came any more")
+"""What a leg that is up is ended with when its far end is gone without a BYE (sip.inactivity)."""
+
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 _CAUSE = re.compile(r"cause\s*=\s*([0-9]{1,3})", re.IGNORECASE)
 

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from sip.address import IpAddress, family_of, own_address
 from sip.bridge import Bridge
 from sip.errors import SipConfigError
+from sip.inactivity import InactivityLimits
 from sip.leg import Leg, LegListener
 from sip.rtp_ports import FIRST_PORT, LAST_PORT, RtpPorts
 from sip.trunk import DEFAULT_CODECS, Srtp, check_codecs
@@ -38,6 +39,8 @@ class EndpointSettings:
         tls_authorities: PEM file of the authorities that far ends are checked with; "" takes the system's.
         srtp: of calls that come in; those that go out have their trunk's.
         rtp_first_port, rtp_last_port: RTP and RTCP of all legs, see sip.rtp_ports.
+        rtp_timeout_s, rtp_hold_timeout_s: legs report a far end that nothing comes from for so long, see
+            sip.inactivity; 0 is never.
         realtime: let the audio threads run before ordinary work, where the system permits it.
     """
 
@@ -57,6 +60,8 @@ class EndpointSettings:
     srtp: Srtp = Srtp.OFF
     rtp_first_port: int = FIRST_PORT
     rtp_last_port: int = LAST_PORT
+    rtp_timeout_s: float = 0.0
+    rtp_hold_timeout_s: float = 0.0
 
     def __post_init__(self) -> None:
         first, *others = self.addresses
@@ -66,6 +71,7 @@ class EndpointSettings:
             )
         RtpPorts(self.rtp_first_port, self.rtp_last_port)
         check_codecs(self.codecs)
+        InactivityLimits(self.rtp_timeout_s, self.rtp_hold_timeout_s)
         if self.srtp not in tuple(Srtp):
             raise SipConfigError(f"SRTP '{self.srtp}': must be one of {', '.join(Srtp)}")
         if bool(self.tls_certificate) != bool(self.tls_key):

@@ -62,6 +62,16 @@ class LegAnswered(LegEvent):
 
 
 @dataclass(frozen=True)
+class LegMediaLost(LegEvent):
+    """The far end is up, and neither RTP nor RTCP came from it for `quiet_s` (sip.inactivity).
+
+    The leg goes on until it is hung up; told again when as long has passed once more.
+    """
+
+    quiet_s: float
+
+
+@dataclass(frozen=True)
 class LegHungUp(LegEvent):
     """The leg is over: the last event of every leg, and there is exactly one.
 

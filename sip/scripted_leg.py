@@ -21,6 +21,7 @@ from sip.events import (
     LegEvent,
     LegHungUp,
     LegId,
+    LegMediaLost,
     LegProgressed,
     LegRang,
     PlaybackEnded,
@@ -227,6 +228,10 @@ class ScriptedLeg:
         if self._cue is not None:
             self.playing[self._cue.playback] = self._cue.sound
         self._emit(LegAnswered(self._id, self._now_s()))
+
+    def emit_media_lost(self, quiet_s: float = 60.0) -> None:
+        """Neither RTP nor RTCP came for so long."""
+        self._emit(LegMediaLost(self._id, self._now_s(), quiet_s))
 
     def emit_playback_ended(self, playback: str) -> None:
         """The last sample of a sound left."""

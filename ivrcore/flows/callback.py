@@ -8,8 +8,7 @@ it is drawn from a walk over this function. Nothing here knows the time: timers 
 come back as events.
 """
 
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from typing import TypeAlias
 
 from ivrcore.codes import ReleasePoint, StateCode
@@ -42,6 +41,7 @@ from ivrcore.events import (
     LegAnswered,
     LegHungUp,
     LegRang,
+    MediaLost,
     Party,
     Prompt,
     PromptEnded,
@@ -51,12 +51,27 @@ from ivrcore.events import (
     TimerExpired,
 )
 from ivrcore.flows import release
+from ivrcore.flows.callback_states import (
+    CallingA,
+    CallingB,
+    DrainingPreVoice,
+    Ended,
+    Hears,
+    PlayingHint,
+    PlayingPreVoice,
+    Releasing,
+    State,
+    Talking,
+    answered,
+)
 from ivrcore.flows.excuses import excuse
-from ivrcore.flows.release import Q850_NO_ANSWER, RING_TIMED_OUT, first_leg_failed
-
-# These two are states of this flow as of every other one.
-from ivrcore.flows.release import Ended as Ended
-from ivrcore.flows.release import Releasing as Releasing
+from ivrcore.flows.release import (
+    MEDIA_LOST,
+    Q850_MEDIA_LOST,
+    Q850_NO_ANSWER,
+    RING_TIMED_OUT,
+    first_leg_failed,
+)
 from ivrcore.request import CallbackRequest, CalleeMedia, WarnedParty
 
 A, B = Party.A, Party.B
@@ -74,72 +89,9 @@ WARNING_BEFORE_END_MS = 60_000
 MINUTE_MS = 60_000
 
 
-class Hears(Enum):
-    """What A hears while B is called."""
-
-    SILENCE = "silence"
-    WAIT_VOICE = "waitVoice"
-    RINGBACK = "ringback"
-    EARLY_MEDIA = "early media"
-
-
 _PROMPT_OF = {Hears.WAIT_VOICE: Prompt.WAIT_VOICE, Hears.RINGBACK: Prompt.RINGBACK}
 
 
-@dataclass(frozen=True)
-class CallingA:
-    """A's telephone is called. A hears nothing of ours before its answer.
-
-    `announced`: a response said that the call is failing. `cue_failed`: nothing will start with the answer.
-    """
-
-    rang: bool = False
-    announced: bool = False
-    cue_failed: bool = False
-
-
-@dataclass(frozen=True)
-class PlayingPreVoice:
-    """A answered and hears preVoice; B is not called yet."""
-
-
-@dataclass(frozen=True)
-class DrainingPreVoice:
-    """The last sample of preVoice left; A's telephone still plays it out."""
-
-
-@dataclass(frozen=True)
-class CallingB:
-    """B's telephone is called; A waits.
-
-    `announced`: a response said that the call is failing. `media`: audio of B's side arrives.
-    """
-
-    hears: Hears
-    rang: bool = False
-    announced: bool = False
-    media: bool = False
-
-
-@dataclass(frozen=True)
-class PlayingHint:
-    """B answered; both hear that the talk will be recorded, and not yet each other."""
-
-    waiting: frozenset[Party] = frozenset({A, B})
-    warning_due: bool = False
-
-
-@dataclass(frozen=True)
-class Talking:
-    """The bridge is open. `warned`: who hears the last-minute warning now; `long_enough` to be recorded."""
-
-    warned: frozenset[Party] = frozenset()
-    long_enough: bool = False
-
-
-State: TypeAlias = (
-    CallingA | PlayingPreVoice | DrainingPreVoice | CallingB | PlayingHint | Talking | Releasing | Ended
-)
 Step: TypeAlias = tuple[State, tuple[Command, ...]]
 
 
@@ -161,6 +113,8 @@ def step(request: CallbackRequest, state: State, event: Event) -> Step:
     """
     if isinstance(event, StopOrdered) and not isinstance(state, Releasing | Ended):
         return _release(request, state, Verdict(StateCode.STOP_ORDERED))
+    if isinstance(event, MediaLost) and event.party in answered(state):
+        return _release(request, state, MEDIA_LOST, q850=Q850_MEDIA_LOST)
     following: Step | None = None
     match state:
         case CallingA():

@@ -18,6 +18,7 @@ from ivrcore.events import (
     LegAnswered,
     LegHungUp,
     LegRang,
+    MediaLost,
     Party,
     Playable,
     PromptEnded,
@@ -28,6 +29,8 @@ from ivrcore.events import (
 )
 from ivrcore.flows.excuses import Excuse
 from ivrcore.flows.release import (
+    MEDIA_LOST,
+    Q850_MEDIA_LOST,
     Q850_NO_ANSWER,
     RING_TIMED_OUT,
     Ended,
@@ -105,6 +108,8 @@ def step(
             return _calling(state, event, cue)
         case _, LegHungUp(Party.A):
             return release(Verdict(StateCode.HUNG_UP_AFTER_CONNECT, ended_by=A), (), before=before_release)
+        case _, MediaLost(Party.A):
+            return release(MEDIA_LOST, (A,), before=before_release, q850=Q850_MEDIA_LOST)
         case Draining(), TimerExpired(Timer.DRAIN):
             return release(Verdict(StateCode.HUNG_UP_AFTER_CONNECT), (A,))
     return None
@@ -146,6 +151,7 @@ def ignored(playing: tuple[str, ...], collecting: tuple[str, ...] = ()) -> tuple
         Excuse(alive, EarlyMediaStarted, "ringing was noted, and early media reaches nobody"),
         Excuse(alive, LegAnswered, "a retransmitted 200, or a leg that was never dialled"),
         Excuse(alive, LegHungUp, "there is no second party"),
+        Excuse(alive, MediaLost, "nobody answered yet, and there is no second party"),
         Excuse(alive, PromptEnded, "not what A hears now"),
         Excuse(alive, PromptFailed, "not what A hears now, or the end of what was heard"),
         Excuse(alive, CaptureFailed, "nothing is captured"),
@@ -157,6 +163,7 @@ def ignored(playing: tuple[str, ...], collecting: tuple[str, ...] = ()) -> tuple
         Excuse(OVER, EarlyMediaStarted, "the leg has been told to end"),
         Excuse(OVER, LegAnswered, "a 200 that crossed our CANCEL: the stack sends ACK and BYE"),
         Excuse(OVER, LegHungUp, "a second report, or one after the guard"),
+        Excuse(OVER, MediaLost, "the leg has been told to end"),
         Excuse(OVER, PromptEnded, "the prompt ended with its leg"),
         Excuse(OVER, PromptFailed, "the prompt ended with its leg"),
         Excuse(OVER, CaptureFailed, "nothing is captured"),

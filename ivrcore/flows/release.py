@@ -22,8 +22,15 @@ it does not."""
 
 Q850_NO_ANSWER = 19
 
+Q850_MEDIA_LOST = 44
+"""Channel not available: what Cisco's gateways and Asterisk end a call with that no RTP comes for."""
+
 RING_TIMED_OUT = Verdict(StateCode.RING_TIMEOUT, ReleasePoint.RING_TIMEOUT)
 """The first party did not answer in time."""
+
+MEDIA_LOST = Verdict(StateCode.NOT_REACHED, ReleasePoint.NOT_REACHED)
+"""A party's telephone is gone without a word. Nobody hung up, so it is not 0; of the service's codes 8001 is
+the one that names faults of the line."""
 
 
 @dataclass(frozen=True)

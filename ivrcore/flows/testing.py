@@ -27,7 +27,8 @@ from ivrcore.events import (
     Timer,
     TimerExpired,
 )
-from ivrcore.flows.callback import Ended, Releasing, State, start, step
+from ivrcore.flows.callback import start, step
+from ivrcore.flows.callback_states import Ended, Releasing, State
 from ivrcore.request import CallbackRequest
 
 A, B = Party.A, Party.B

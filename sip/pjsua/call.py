@@ -18,6 +18,7 @@ import pjsua2 as pj
 
 from sip.cause import HangupCause, hangup_cause
 from sip.digits import EventPacket
+from sip.inactivity import Signs
 from sip.pjsua.inbox import Inbox
 from sip.pjsua.info import InfoKey, key_of, respond, status_for
 from sip.pjsua.message import failure_announced, header
@@ -50,6 +51,7 @@ class NativeCall(pj.Call):
         self._inbox = inbox
         self._answered = False
         self._last_message = ""
+        self._on_hold = False
         self.reports: CallReports | None = None
         self.start_cue: Callable[[pj.AudioMedia], None] | None = None
         self.capture: pj.AudioMediaRecorder | None = None
@@ -60,6 +62,14 @@ class NativeCall(pj.Call):
             return self.getAudioMedia(-1)
         except pj.Error:
             return None
+
+    def signs(self) -> Signs:
+        """What came from the far end so far; on hold where it has no stream at all."""
+        try:
+            stat = self.getStreamStat(0)  # kept: what it holds goes with it
+        except pj.Error:
+            return Signs(0, 0, on_hold=True)
+        return Signs(stat.rtcp.rxStat.pkt, stat.rtcp.txStat.updateCount, self._on_hold)
 
     # -- callbacks: any thread, nothing raised out of them ------------------------------------------
 
@@ -115,6 +125,12 @@ class NativeCall(pj.Call):
     def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:  # noqa: ARG002, N802
         """Media (re)started: keep the jitter buffer empty, then let the leg reconnect what it had."""
         try:
+            # Asked here, where alone it changes: getInfo is too much for every look at every leg.
+            info = self.getInfo()  # kept: what it holds goes with it
+            self._on_hold = not any(
+                stream.type == pj.PJMEDIA_TYPE_AUDIO and stream.dir == pj.PJMEDIA_DIR_ENCODING_DECODING
+                for stream in info.media
+            )
             media = self.media()
             if media is None:
                 return

@@ -47,7 +47,8 @@ class EarlyMediaWatch:
         if call is None:
             return
         try:
-            packets = call.getStreamStat(0).rtcp.rxStat.pkt
+            stat = call.getStreamStat(0)  # kept: the binding frees what it holds with it
+            packets = stat.rtcp.rxStat.pkt
             # Asked after the packets: who speaks from the 200 on may be faster than our own notice of it.
             answered = call.getInfo().state > pj.PJSIP_INV_STATE_EARLY
         except pj.Error:

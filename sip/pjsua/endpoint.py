@@ -15,6 +15,7 @@ from sip.cause import NORMAL_CLEARING, HangupCause
 from sip.endpoint import EndpointSettings, EngineLimits, IncomingCall, IncomingListener
 from sip.errors import LegStateError, SipConfigError, SipError
 from sip.events import LegId
+from sip.inactivity import InactivityLimits
 from sip.inband import InBandListener
 from sip.leg import Leg, LegListener
 from sip.pjsua.accounts import Account, Accounts
@@ -22,6 +23,7 @@ from sip.pjsua.bridge import PjsuaBridge
 from sip.pjsua.call import EndedCalls, NativeCall
 from sip.pjsua.capture import CaptureFlusher
 from sip.pjsua.engine import native_library, read_limits, silence_log
+from sip.pjsua.guard import InactivityGuard
 from sip.pjsua.inbox import Inbox
 from sip.pjsua.leg import PjsuaLeg
 from sip.pjsua.message import header, uri_user
@@ -64,6 +66,8 @@ class PjsuaEndpoint:
         self._rtp_ports = RtpPorts(settings.rtp_first_port, settings.rtp_last_port)
         self._incoming = incoming
         self._legs: dict[LegId, PjsuaLeg] = {}
+        limits = InactivityLimits(settings.rtp_timeout_s, settings.rtp_hold_timeout_s)
+        self._guard = InactivityGuard(limits, reactor, lambda: self._legs.values())
         self._accounts = Accounts(settings, self._take_incoming)
         self._udp: tuple[Port, ...] = ()
         self._tls: tuple[Port, ...] = ()
@@ -78,6 +82,7 @@ class PjsuaEndpoint:
         self._endpoint.libCreate()
         try:
             self._start()
+            self._guard.begin()
         except BaseException:
             self._destroy()
             raise
@@ -325,6 +330,7 @@ class PjsuaEndpoint:
 
     def _destroy(self) -> None:
         self._destroyed = True
+        self._guard.end()
         self.inbox.close()
         self._legs.clear()
         self.ended_calls.release()

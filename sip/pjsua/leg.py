@@ -20,12 +20,14 @@ from sip.events import (
     LegEvent,
     LegHungUp,
     LegId,
+    LegMediaLost,
     LegProgressed,
     LegRang,
     PlaybackEnded,
     PlaybackFailed,
     PlaybackId,
 )
+from sip.inactivity import Signs
 from sip.inband import InBandListener
 from sip.leg import Cue, LegListener, Sound
 from sip.pjsua.call import EndedCalls, NativeCall
@@ -277,6 +279,18 @@ class PjsuaLeg:
     def received_level_dbm0(self) -> float:
         """See sip.leg.Leg."""
         return received_level_dbm0(self.media)
+
+    # -- what the guard asks and tells, see sip.pjsua.guard ---------------------------------------------
+
+    def signs(self) -> Signs | None:
+        """What came from the far end so far; None while the leg is not up."""
+        if self._call is None or not self._answered or self._over or self._hung_up_by_us:
+            return None
+        return self._call.signs()
+
+    def report_media_lost(self, quiet_s: float) -> None:
+        """Nothing has come for so long."""
+        self.host.inbox.post(lambda at_s: self._tell_if_alive(LegMediaLost(self._id, at_s, quiet_s)))
 
     # -- reports of the native call, on the reactor's thread --------------------------------------------
 

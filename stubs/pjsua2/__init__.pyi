@@ -6,11 +6,12 @@ Enumerations of pjproject arrive as plain int. A method whose C++ side throws ra
 
 # ruff: noqa: A002, N802, N803, N815  (the names are pjsua2's)
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
 
+PJMEDIA_DIR_ENCODING_DECODING: int
 PJMEDIA_FILE_NO_LOOP: int
 PJMEDIA_SRTP_DISABLED: int
 PJMEDIA_SRTP_MANDATORY: int
@@ -203,19 +204,29 @@ class CallSendDtmfParam:
     digits: str
     def __init__(self) -> None: ...
 
+class CallMediaInfo:
+    type: int
+    dir: int
+
+class CallMediaInfoVector:
+    def __iter__(self) -> Iterator[CallMediaInfo]: ...
+
 class CallInfo:
     state: int
     lastStatusCode: int
     lastReason: str
+    media: CallMediaInfoVector
 
 class StreamInfo:
     audTxEventPt: int
 
 class RtcpStreamStat:
     pkt: int
+    updateCount: int
 
 class RtcpStat:
     rxStat: RtcpStreamStat
+    txStat: RtcpStreamStat
 
 class StreamStat:
     rtcp: RtcpStat

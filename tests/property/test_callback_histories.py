@@ -54,7 +54,7 @@ from ivrcore.events import (
     Timer,
     TimerExpired,
 )
-from ivrcore.flows.callback import State
+from ivrcore.flows.callback_states import State
 from ivrcore.flows.testing import BUSY, NO_PORTS, PLAIN
 from ivrcore.flows.world import Early, Entry, Fate, Plan, Telephone, play_out
 from ivrcore.request import CallbackRequest, CalleeMedia, WarnedParty

@@ -105,6 +105,7 @@ class WirePhone:
         self._seen: set[str] = set()
         self._packets: list[RtpPacket] = []
         self._open = True
+        self._requests = 0
         self._sequence, self._timestamp_ticks = random.randrange(2**16), random.randrange(2**32)
         self._listener = threading.Thread(target=self._listen)
         self._listener.start()
@@ -189,13 +190,17 @@ class WirePhone:
 
     def bye(self, invite: SipMessage, *extra: str) -> None:
         """End the dialog of an INVITE we answered."""
-        self._send([*self._request(invite, "BYE", 7), *extra], "")
+        self._send([*self._request(invite, "BYE", 90), *extra], "")
 
-    def invite_again(self, invite: SipMessage) -> None:
-        """A re-INVITE that changes nothing, as a session timer sends it (RFC 4028); acknowledged."""
-        self._send([*self._request(invite, "INVITE", 5), f"Contact: <{self.uri}>"], self._sdp())
+    def invite_again(self, invite: SipMessage, direction: str = "sendrecv") -> None:
+        """A re-INVITE that changes nothing, as a session timer sends it (RFC 4028), or that puts the call on
+        hold ("sendonly", "recvonly", "inactive"); acknowledged."""
+        self._requests += 1
+        number = 4 + self._requests
+        contact = f"Contact: <{self.uri}>"
+        self._send([*self._request(invite, "INVITE", number), contact], self._sdp(direction))
         self.expect("200")
-        self._send(self._request(invite, "ACK", 5), "")
+        self._send(self._request(invite, "ACK", number), "")
 
     def _request(self, invite: SipMessage, method: str, sequence: int) -> list[str]:
         """A request line and its headers, within the dialog of an INVITE we answered."""
@@ -216,13 +221,13 @@ class WirePhone:
         head = [*lines, *kind, f"Content-Length: {len(body)}", "", body]
         self._sip.sendto("\r\n".join(head).encode(), self._peer)
 
-    def _sdp(self) -> str:
+    def _sdp(self, direction: str = "sendrecv") -> str:
         where = f"IN {'IP6' if ':' in self._media_host else 'IP4'} {self._media_host}"
         lines = [
             *("v=0", f"o=wire 1 1 {where}", "s=-", f"c={where}", "t=0 0"),
             f"m=audio {self._rtp.getsockname()[1]} RTP/AVP {PCMA} {TELEPHONE_EVENT}",
             *(f"a=rtpmap:{PCMA} PCMA/8000", f"a=rtpmap:{TELEPHONE_EVENT} telephone-event/8000"),
-            *(f"a=fmtp:{TELEPHONE_EVENT} 0-15", "a=sendrecv", ""),
+            *(f"a=fmtp:{TELEPHONE_EVENT} 0-15", f"a={direction}", ""),
         ]
         return "\r\n".join(lines)
 
@@ -273,6 +278,12 @@ class WirePhone:
         )
         self._sequence += 1
         self._rtp.sendto(header + payload, invite.rtp_address)
+
+    def send_report(self, invite: SipMessage) -> None:
+        """An RTCP receiver report on what came (RFC 3550 section 6.4.2), to the port beside that for RTP."""
+        host, port = invite.rtp_address
+        ours, block = 0x1234, (0x5678, 0, 0, 0, 0, 0)  # source, loss, highest number, jitter, LSR, DLSR
+        self._rtp.sendto(struct.pack("!BBH7I", 0x81, 201, 7, ours, *block), (host, port + 1))
 
     def _listen(self) -> None:
         self._rtp.settimeout(0.05)

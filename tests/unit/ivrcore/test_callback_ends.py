@@ -39,7 +39,7 @@ from ivrcore.events import (
     Timer,
     TimerExpired,
 )
-from ivrcore.flows.callback import Ended, Talking
+from ivrcore.flows.callback_states import Ended, Talking
 from ivrcore.flows.testing import (
     BUSY,
     DRAINED,

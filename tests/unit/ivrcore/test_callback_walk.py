@@ -41,8 +41,8 @@ from ivrcore.events import (
     Timer,
     TimerExpired,
 )
-from ivrcore.flows import callback, excuses
-from ivrcore.flows.callback import CallingA, CallingB, Ended, State
+from ivrcore.flows import callback, callback_states, excuses
+from ivrcore.flows.callback_states import CallingA, CallingB, Ended, State
 from ivrcore.flows.testing import PLAIN
 from ivrcore.flows.walk import SAMPLE_CAUSES, SAMPLE_CONTENTS, Edge, nothing, vocabulary, walk
 from ivrcore.request import CallbackRequest, CalleeMedia, WarnedParty
@@ -180,6 +180,7 @@ def test_vocabulary_holds_every_event_there_is() -> None:
         "EarlyMediaStarted": 2,
         "LegAnswered": 2,
         "LegHungUp": 2 * len(SAMPLE_CAUSES) * 2,
+        "MediaLost": 2,
         "PromptEnded": 2 * playable,
         "PromptFailed": 2 * playable,
         "CaptureFailed": 1,
@@ -288,8 +289,8 @@ def test_disconnect_is_reported_with_the_close_and_only_then(edges: tuple[Walked
 
 def test_verdict_stands_once_the_call_is_being_released(edges: tuple[Walked, ...]) -> None:
     for edge in edges:
-        if isinstance(edge.state, callback.Releasing):
-            assert isinstance(edge.target, callback.Releasing | Ended)
+        if isinstance(edge.state, callback_states.Releasing):
+            assert isinstance(edge.target, callback_states.Releasing | Ended)
             assert edge.target.verdict == edge.state.verdict, edge
 
 
@@ -335,14 +336,14 @@ def test_only_open_legs_are_told_to_end_and_once(edges: tuple[Walked, ...]) -> N
 
 def test_every_leg_is_over_or_told_to_end_in_releasing_and_after(edges: tuple[Walked, ...]) -> None:
     for edge in edges:
-        if isinstance(edge.target, callback.Releasing | Ended):
+        if isinstance(edge.target, callback_states.Releasing | Ended):
             legs = edge.memory_after
             assert legs.dialled == legs.over | legs.told, edge
 
 
 def test_releasing_waits_for_exactly_the_legs_that_have_not_reported(edges: tuple[Walked, ...]) -> None:
     for edge in edges:
-        if isinstance(edge.target, callback.Releasing):
+        if isinstance(edge.target, callback_states.Releasing):
             assert edge.target.waiting == edge.memory_after.dialled - edge.memory_after.over, edge
 
 
@@ -356,7 +357,7 @@ def test_call_closes_only_when_every_leg_has_reported_or_the_guard_expired(edges
 def test_hangup_of_a_dialled_leg_releases_the_call_in_the_same_step(edges: tuple[Walked, ...]) -> None:
     for edge in edges:
         if isinstance(edge.event, LegHungUp) and edge.event.party in edge.memory.dialled:
-            assert isinstance(edge.target, callback.Releasing | Ended), edge
+            assert isinstance(edge.target, callback_states.Releasing | Ended), edge
 
 
 # ---- media
@@ -370,7 +371,7 @@ def test_capture_begins_with_the_bridge_once_and_ends_once(edges: tuple[Walked, 
                 assert OpenBridge() in edge.commands, edge
             if isinstance(command, FinishRecording):
                 assert edge.memory.recording is True, edge
-        if isinstance(edge.target, callback.Releasing | Ended):
+        if isinstance(edge.target, callback_states.Releasing | Ended):
             assert edge.memory_after.recording is not True, edge
 
 
@@ -390,15 +391,15 @@ def test_nothing_plays_on_its_own_before_a_answers(edges: tuple[Walked, ...]) ->
 
 def test_no_timer_but_the_guard_is_started_by_a_release(edges: tuple[Walked, ...]) -> None:
     for edge in edges:
-        if isinstance(edge.target, callback.Releasing | Ended):
+        if isinstance(edge.target, callback_states.Releasing | Ended):
             started = {command.timer for command in edge.commands if isinstance(command, StartTimer)}
             assert started <= {Timer.RELEASE}, edge
 
 
 def test_release_takes_every_timer_of_the_call_back(edges: tuple[Walked, ...]) -> None:
     for edge in edges:
-        over = isinstance(edge.target, callback.Releasing | Ended)
-        if over and not isinstance(edge.state, callback.Releasing | Ended):
+        over = isinstance(edge.target, callback_states.Releasing | Ended)
+        if over and not isinstance(edge.state, callback_states.Releasing | Ended):
             cancelled = {command.timer for command in edge.commands if isinstance(command, CancelTimer)}
             assert cancelled == set(Timer) - {Timer.RELEASE}, edge
 
@@ -423,8 +424,8 @@ def test_numbers_of_the_parties_decide_nothing() -> None:
 @pytest.mark.parametrize(
     ("state", "event"),
     [
-        (CallingB(callback.Hears.RINGBACK, rang=True), PromptFailed(B, Prompt.RINGBACK)),
-        (CallingB(callback.Hears.WAIT_VOICE), PromptFailed(A, Prompt.PRE_VOICE)),
+        (CallingB(callback_states.Hears.RINGBACK, rang=True), PromptFailed(B, Prompt.RINGBACK)),
+        (CallingB(callback_states.Hears.WAIT_VOICE), PromptFailed(A, Prompt.PRE_VOICE)),
         (CallingA(), TimerExpired(Timer.LIMIT)),
         (CallingA(), LegHungUp(B, Cause(16, 0, 0))),
     ],

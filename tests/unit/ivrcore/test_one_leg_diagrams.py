@@ -29,7 +29,7 @@ WAYS = {
         "PlayingContent --> Collecting: PromptEnded(A, content)",
         "Collecting --> PlayingContent: DigitsCollected(A, digits)",
         "Collecting --> Draining: DigitsCollected(A, digits)",
-        "Collecting --> Releasing: DigitsCollected(A, no digits)<br/>StopOrdered",
+        "Collecting --> Releasing: MediaLost(A)<br/>DigitsCollected(A, no digits)<br/>StopOrdered",
         "Collecting --> Ended: LegHungUp(A)",
         "Ended --> [*]",
     ),
