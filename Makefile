@@ -51,7 +51,8 @@ e2e-engine: engine
 		tests/e2e/engine/test_rtp_resting.py tests/e2e/engine/test_rtp_reports.py \
 		tests/e2e/loopback/test_endpoint_start.py \
 		tests/e2e/loopback/test_bridge_audio.py tests/e2e/loopback/test_leg_media.py \
-		tests/e2e/loopback/test_tls.py -q
+		tests/e2e/loopback/test_tls.py tests/e2e/loopback/test_ipv6.py \
+		tests/e2e/engine/test_service_on_secure_trunks.py -q
 
 # The subject has one core for itself, the load the other: leave the machine alone meanwhile, half an hour.
 # ONLY="rate latency" runs some of the parts.

@@ -56,11 +56,6 @@ def family_of(address: IpAddress) -> Family:
     return Family(address.version)
 
 
-def in_uri(address: IpAddress) -> str:
-    """As a SIP URI or `host:port` has it."""
-    return f"[{address}]" if family_of(address) is Family.IPV6 else str(address)
-
-
 def host_and_port(host: str, port: int) -> str:
     """`host:port`, for a host that may be an IPv6 address without brackets."""
     return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"

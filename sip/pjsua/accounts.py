@@ -90,10 +90,6 @@ class Accounts:
         """
         return family_towards(trunk.next_hop(uri), self._settings.addresses)
 
-    def address_towards(self, trunk: Trunk, uri: str) -> IpAddress:
-        """Our own address as a destination sees it; raises as `family_towards`."""
-        return self._addresses[self.family_towards(trunk, uri)]
-
     def shutdown(self) -> None:
         """End them all."""
         for account in dict.fromkeys((*self._listening, *self._calling.values())):

@@ -10,7 +10,6 @@ from pathlib import Path
 import pjsua2 as pj
 from twisted.internet.defer import Deferred
 
-from sip.address import in_uri
 from sip.cause import NORMAL_CLEARING, HangupCause
 from sip.endpoint import EndpointSettings, EngineLimits, IncomingCall, IncomingListener
 from sip.errors import LegStateError, SipConfigError, SipError
@@ -284,7 +283,9 @@ class PjsuaEndpoint:
         Raises:
             SipConfigError: the destination is an address of a family that the endpoint has none of.
         """
-        return in_uri(self._accounts.address_towards(trunk, uri))
+        family = self._accounts.family_towards(trunk, uri)
+        # The port's, not the setting's: who is bound to every address is not called 0.0.0.0.
+        return next(port.address.rpartition(":")[0] for port in self._udp if port.family is family)
 
     def forget(self, leg: PjsuaLeg) -> None:
         """A leg is about to report its end."""

@@ -20,7 +20,8 @@ class WorkersSettings(Section):
     )
     bind: str = Field(
         default="127.0.0.1",
-        description="IP address SIP and RTP are bound to. Names of trunks are looked up in its family.",
+        description="IP address SIP and RTP are bound to; 0.0.0.0 or :: for all, trunks are told the main "
+        "one. Names of trunks are looked up in its family.",
     )
     also_bind: str = Field(
         default="",

@@ -194,6 +194,10 @@ def test_calls_come_in_on_both_addresses(
     new_core: NewCore, core: Core, talks: dict[str, Path], tmp_path: Path
 ) -> None:
     house, caller_6 = new_core(also_bind="::1"), new_core(bind="::1")
+    for n, nobody in enumerate(("127.0.0.1:9", "[::1]:9")):
+        # A trunk of each family that would refuse them: what comes in is none of its business.
+        house.dial(f"T{n}", "100", trunk={"host": nobody, "transport": "tls", "srtp": "required"})
+        house.wait("LegHungUp", leg=f"T{n}")
     callers = (("4", core), ("6", caller_6))
     for (name, caller), address in zip(callers, house.wait("ready")["addresses"], strict=True):
         caller.dial("A", f"sip:100@{address}", display=name)
@@ -244,6 +248,23 @@ def test_ivrcore_calls_a_number_through_an_ipv6_trunk(
     phone.wait("captured")
     (heard,) = identify(read_pcm(ear), [KnownSignal("prompt", read_pcm(talks["prompt"]))])
     assert heard.end_s - heard.start_s > 0.8
+
+
+@needs_ipv6
+def test_endpoint_on_every_address_names_none_of_them_all(
+    new_core: NewCore, wire: WirePhone, wire_6: WirePhone
+) -> None:
+    core = new_core(bind="0.0.0.0", also_bind="::")
+    for leg, far, address in zip("46", (wire, wire_6), core.wait("ready")["addresses"], strict=True):
+        host = address.rpartition(":")[0]
+        assert host not in ("0.0.0.0", "[::]")
+        core.dial(leg, far.uri)
+        invite = far.expect("INVITE")
+        assert invite.header("P-Asserted-Identity") == f"<sip:95588@{host}>"
+        assert invite.header("Contact").startswith(f"<sip:ivrcore@{address}")
+        assert {hosts.split()[1] for hosts in sdp_hosts(invite)} == {host.strip("[]")}
+        far.respond(invite, "486 Busy Here")
+        core.wait("LegHungUp", leg=leg)
 
 
 # -- what is refused ----------------------------------------------------------------------------------------
