@@ -59,7 +59,7 @@ class EspeakEngine:
     @property
     def name(self) -> str:
         """As `SpeechEngine.name`; the level is part of the sound."""
-        return f"espeak-ng {self._level_dbm0:g} dBm0;lead {LEAD_MS} ms;two scripts"
+        return f"espeak-ng {self._level_dbm0:g} dBm0;lead {LEAD_MS} ms;two scripts;readings of words"
 
     def synthesize(self, text: str, voice: Voice, target: Path) -> None:
         """As `SpeechEngine.synthesize`. English words in a Chinese text are spoken by the English voice.

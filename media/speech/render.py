@@ -14,6 +14,8 @@ import sys
 import time
 from typing import Any
 
+from media.speech.polyphone import VOICE, with_readings
+
 _EXIT_FAILED = 3
 _POLL_S = 0.01
 
@@ -25,6 +27,8 @@ def main(arguments: list[str]) -> int:
     signal.alarm(int(float(time_out_s)) + 1)
     text = sys.stdin.buffer.read().decode("utf-8")
     try:
+        if voice.partition("+")[0] == VOICE:
+            text = with_readings(text)
         speak(text, voice, int(rate_wpm), int(pitch), target)
     except Exception as error:  # the process boundary: whatever went wrong becomes one line for the parent
         sys.stderr.write(f"{type(error).__name__}: {error}".splitlines()[0] + "\n")
