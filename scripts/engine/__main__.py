@@ -20,16 +20,23 @@ from pathlib import Path
 from urllib.error import URLError
 
 from scripts.engine import build, debian
-from scripts.engine.steps import BuildError, say, step
+from scripts.engine.steps import BuildError, NoSourceError, say, step
 from sip.engine_choice import VARIABLE, current_link, engines_dir
 
 _FETCH_TIMEOUT_S = 30
+_EXIT_NO_SOURCE = 77
+"""What a test that cannot run here ends with, as the testbed of docker/asterisk does."""
+
 _FROM_DEBIAN = "debian.sha256"
 """Names the tarball that was fetched from Debian, in the directory of sources."""
 
 
 def main() -> int:
-    """Build or find the engine, and tell how to use it. Returns the exit status."""
+    """Build or find the engine, and tell how to use it.
+
+    Returns:
+        Exit status: 0; 1 with one line of what went wrong; 77 where no source is to be had.
+    """
     parser = argparse.ArgumentParser(
         prog="make engine", description=__doc__.splitlines()[0] if __doc__ else ""
     )
@@ -42,7 +49,7 @@ def main() -> int:
         engine = _engine(options.source, options.sha256.lower(), options.refresh, options.jobs)
     except BuildError as error:
         print(f"engine: {error}", file=sys.stderr)
-        return 1
+        return _EXIT_NO_SOURCE if isinstance(error, NoSourceError) else 1
     except KeyboardInterrupt:
         return 130
     facts = engine.facts

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from scripts.engine.steps import BuildError, answer, say
+from scripts.engine.steps import BuildError, NoSourceError, answer, say
 
 PACKAGES = (
     "build-essential",
@@ -72,10 +72,10 @@ def fetch_component(target: Path) -> str:
     """Download the pjproject of Debian's asterisk source; returns its SHA-256, which apt checked.
 
     Raises:
-        BuildError: no suite has it, or this machine's apt knows no Debian mirror.
+        NoSourceError: no suite has it, or this machine's apt knows no Debian mirror.
     """
     if not shutil.which("apt-get"):
-        raise BuildError("there is no apt-get here: give a tarball by SOURCE=path-or-URL SHA256=…")
+        raise NoSourceError("there is no apt-get here: give a tarball by SOURCE=path-or-URL SHA256=…")
     mirror = _mirror()
     failures = []
     for suite in SUITES:
@@ -83,7 +83,7 @@ def fetch_component(target: Path) -> str:
             return _fetch_from(mirror, suite, target)
         except BuildError as error:
             failures.append(f"{suite}: {error}")
-    raise BuildError(
+    raise NoSourceError(
         f"apt did not find pjproject's source ({'; '.join(failures)}); "
         "give a tarball by SOURCE=path-or-URL SHA256=…"
     )
@@ -96,7 +96,7 @@ def _mirror() -> str:
         label, _, site = line.partition(" ")
         if label == "Debian":
             return site
-    raise BuildError(
+    raise NoSourceError(
         "this machine's apt knows no Debian mirror (apt-get update may be missing): "
         "give a tarball by SOURCE=path-or-URL SHA256=…"
     )

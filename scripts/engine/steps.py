@@ -15,6 +15,10 @@ class BuildError(Exception):
     """The engine cannot be built; its text is one line that says what to do about it."""
 
 
+class NoSourceError(BuildError):
+    """There is no source of pjproject to be had here, as without a network."""
+
+
 def say(text: str) -> None:
     """One line for whoever waits."""
     print(f"engine: {text}", flush=True)

@@ -13,7 +13,7 @@ import pytest
 
 from scripts.engine import __main__ as program
 from scripts.engine import build, corrections, debian
-from scripts.engine.steps import BuildError, answer, run
+from scripts.engine.steps import BuildError, NoSourceError, answer, run
 from sip.engine_choice import BUILD_FILE
 
 VERSION = "export PJ_VERSION_MAJOR  := {}\nexport PJ_VERSION_MINOR  := {}\nexport PJ_VERSION_REV    := {}\n"
@@ -139,6 +139,21 @@ def test_source_fetched_from_debian_is_not_asked_for_again(
     assert len(fetched) == 1
     program._tarball(tmp_path / "sources", "", "", refresh=True)
     assert len(fetched) == 2
+
+
+def test_no_source_is_told_from_a_build_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["engine"])
+    for error, status in ((NoSourceError("no mirror"), 77), (BuildError("no compiler"), 1)):
+
+        def fetch(target: Path, error: BuildError = error) -> str:
+            raise error
+
+        monkeypatch.setattr(debian, "fetch_component", fetch)
+        assert program.main() == status
+        assert capsys.readouterr().err == f"engine: {error}\n"
 
 
 # -- the build ----------------------------------------------------------------------------------------------
