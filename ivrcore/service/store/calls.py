@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, union_all, update
 
-from ivrcore.service.model import Call, Service
+from ivrcore.service.model import Call
 from ivrcore.service.store import idempotency as answers
 from ivrcore.service.store.idempotency import StoredAnswer
-from ivrcore.service.store.rows import changed, micros, moment, of_json, to_json
+from ivrcore.service.store.rows import changed, micros, moment, of_json, ordered, to_json
 from ivrcore.service.store.schema import calls, cdrs
 
 
@@ -107,16 +107,7 @@ def _values(call: Call) -> dict[str, object]:
 
 def _call(row: RowMapping) -> Call:
     return Call(
-        session=row["session"],
-        app_key=row["app_key"],
-        account_id=row["account_id"],
-        service=Service(row["service"]),
-        accepted_at=moment(row["accepted_us"]),
-        display_a=row["display_a"],
-        a_number=row["a_number"],
-        display_b=row["display_b"],
-        b_number=row["b_number"],
-        bind_number=row["bind_number"],
+        **ordered(row),
         status_url=row["status_url"],
         fee_url=row["fee_url"],
         user_data=row["user_data"],

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, or_, select, update
 
 from ivrcore.service.model import Service
-from ivrcore.service.store.rows import changed, micros, moment, moment_or_none, of_json, to_json
+from ivrcore.service.store.rows import changed, micros, moment_or_none, of_json, ordered, to_json
 from ivrcore.service.store.schema import calls, cdrs
 
 
@@ -123,16 +123,7 @@ _CDRS = select(cdrs, *_OF_THE_CALL).join(calls, calls.c.session == cdrs.c.sessio
 
 def _cdr(row: RowMapping) -> Cdr:
     return Cdr(
-        session=row["session"],
-        app_key=row["app_key"],
-        account_id=row["account_id"],
-        service=Service(row["service"]),
-        accepted_at=moment(row["accepted_us"]),
-        display_a=row["display_a"],
-        a_number=row["a_number"],
-        display_b=row["display_b"],
-        b_number=row["b_number"],
-        bind_number=row["bind_number"],
+        **ordered(row),
         ended_at=moment_or_none(row["ended_us"]),
         state_code=row["state_code"],
         fee=of_json(row["fee"]),

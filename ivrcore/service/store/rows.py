@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, RowMapping, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
+
+from ivrcore.service.model import Service
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -37,6 +39,22 @@ def to_json(value: Mapping[str, object] | list[object]) -> str:
 def of_json(text: str) -> dict[str, object]:
     """The object that `to_json` wrote."""
     return cast(dict[str, object], json.loads(text))
+
+
+def ordered(row: RowMapping) -> dict[str, Any]:
+    """What a call and its CDR both tell of what was ordered, as arguments of either."""
+    return {
+        "session": row["session"],
+        "app_key": row["app_key"],
+        "account_id": row["account_id"],
+        "service": Service(row["service"]),
+        "accepted_at": moment(row["accepted_us"]),
+        "display_a": row["display_a"],
+        "a_number": row["a_number"],
+        "display_b": row["display_b"],
+        "b_number": row["b_number"],
+        "bind_number": row["bind_number"],
+    }
 
 
 def insert_if_new(connection: Connection, table: Table, values: Mapping[str, object]) -> bool:
