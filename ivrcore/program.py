@@ -1,6 +1,6 @@
 """A program on the global reactor: starts it, runs one task, ends on signals with an exit status.
 
-Besides it only programs of their own take the global reactor: the softphone and `ivrcore cdr replay`.
+Besides it only a program of its own takes the global reactor: the softphone.
 """
 
 import signal

@@ -5,10 +5,11 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 
+from ivrcore.program import AppReactor, run
 from ivrcore.service.model import PushKind
 from ivrcore.service.notify.bodies import fee_body
 from ivrcore.service.notify.client import PushClient, Pusher
@@ -25,7 +26,7 @@ Say = Callable[[str], object]
 
 
 def run_cdr_replay(settings: ServiceSettings, files: Sequence[Path], url: str | None = None) -> int:
-    """Push spooled CDRs again, with a reactor of this command's own; one line for each file.
+    """Push spooled CDRs again; one line for each file. Interrupted, it finishes the file it is at.
 
     Args:
         files: of cdr-spool/; empty for all that are there.
@@ -34,35 +35,34 @@ def run_cdr_replay(settings: ServiceSettings, files: Sequence[Path], url: str | 
     Returns:
         Exit status: 0 when all were taken, 1 when some were not.
     """
-    # Only a command that runs a reactor to its end may take the global one.
-    from twisted.internet import reactor as global_reactor
-
-    reactor: Any = global_reactor
-    database = Database(settings.database_url, reactor)
-
-    def secret_of(app_key: str) -> str:
-        app = database.run_now(accounts.app, app_key)
-        if app is None:
-            raise SpoolError(f"there is no application {app_key}")
-        return app.secret
-
-    def note(group: str) -> None:
-        database.run_now(taken_from_spool, group, datetime.now(UTC))
-
-    status: list[int] = []
     chosen = list(files) or sorted(settings.cdr_spool_dir.glob("*.json"))
+    interrupted: list[bool] = []
 
-    def begin() -> None:
-        client = PushClient(reactor, own_resolver(reactor), push_rules(settings.notify))
-        done = Deferred.fromCoroutine(replay(client, secret_of, note, chosen, url, put))
-        done.addCallback(status.append)
-        done.addErrback(lambda failure: put(f"cannot go on: {failure.value}"))
-        done.addBoth(lambda _: database.close())
-        done.addBoth(lambda _: reactor.stop())
+    def task(reactor: AppReactor) -> "Deferred[int]":
+        database = Database(settings.database_url, cast(Any, reactor))  # zope
 
-    reactor.callWhenRunning(begin)
-    reactor.run()
-    return status[0] if status else 1
+        def secret_of(app_key: str) -> str:
+            app = database.run_now(accounts.app, app_key)
+            if app is None:
+                raise SpoolError(f"there is no application {app_key}")
+            return app.secret
+
+        def note(group: str) -> None:
+            database.run_now(taken_from_spool, group, datetime.now(UTC))
+
+        async def push_and_close() -> int:
+            try:
+                client = PushClient(reactor, own_resolver(reactor), push_rules(settings.notify))
+                return await replay(client, secret_of, note, chosen, url, put, go_on=lambda: not interrupted)
+            except Exception as error:  # whatever the store or the network has: one line, and the status
+                put(f"cannot go on: {error}")
+                return 1
+            finally:
+                await database.close()
+
+        return Deferred.fromCoroutine(push_and_close())
+
+    return run(task, lambda: interrupted.append(True))
 
 
 async def replay(
@@ -72,17 +72,22 @@ async def replay(
     files: Sequence[Path],
     url: str | None,
     say: Say,
+    *,
+    go_on: Callable[[], bool] = lambda: True,
 ) -> int:
     """Push files one after the other and move what was taken to done/; 0 when all were.
 
     Args:
         note: told the group of each that was taken, for the outbox.
+        go_on: asked before each file; the rest stay where they are once it says no.
     """
     if not files:
         say("no CDR files wait")
         return 0
     n_taken = 0
     for number, path in enumerate(files, 1):
+        if not go_on():
+            break
         outcome, taken = await _replay_one(pusher, secret_of, note, path, url)
         n_taken += taken
         say(f"[{number}/{len(files)}] {path.name}: {outcome}")

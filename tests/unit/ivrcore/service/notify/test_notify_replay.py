@@ -50,6 +50,27 @@ class Replay:
         self.noted.append(group)
 
 
+def test_interrupted_replay_finishes_the_file_it_is_at(tmp_path: Path) -> None:
+    files = [write_chunk(tmp_path, replace(CHUNK, group=f"g{n}")) for n in range(3)]
+    again = Replay()
+    done: list[int] = []
+    go_on = [True, False]
+    Deferred.fromCoroutine(
+        replay(
+            again.pusher,
+            again.secret,
+            again.note,
+            files,
+            None,
+            again.lines.append,
+            go_on=lambda: go_on.pop(0),
+        )
+    ).addCallback(done.append)
+    assert done == [1]
+    assert [path.exists() for path in files] == [False, True, True]
+    assert again.lines[-1] == "2 of 3 files were not taken"
+
+
 def test_a_taken_file_is_pushed_noted_and_moved(tmp_path: Path) -> None:
     path = write_chunk(tmp_path, CHUNK)
     again = Replay()
