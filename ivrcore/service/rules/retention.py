@@ -1,5 +1,6 @@
 """What is too old goes: recordings after 7 days (FAQ 8.1), call details after 2 months (9.10), and the
-memory of idempotency keys, nonces and login tokens when it has no more use.
+memory of idempotency keys, nonces and login tokens when it has no more use. So does what a kill left of voice
+files.
 
 A push that still waits stays, and so does a CDR that was written for hand-over, until it was delivered and is
 as old as call details may be.
@@ -15,6 +16,8 @@ from pathlib import Path
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred, succeed
 
+from ivrcore.service.admin.ports import Places
+from ivrcore.service.content.orphans import sweep_orphans
 from ivrcore.service.model import Recording
 from ivrcore.service.notify.spool import DONE
 from ivrcore.service.ops.offline import offline_store
@@ -49,6 +52,7 @@ class Swept:
     nonces: int = 0
     tokens: int = 0
     files: int = 0
+    orphans: int = 0
 
 
 def limits(settings: ServiceSettings, now: datetime) -> Limits:
@@ -99,6 +103,7 @@ class Sweeper:
                 nonces=await self._database.run(nonces.sweep, too_old.nonces),
                 tokens=await self._database.run(tokens.sweep, self._now()),
                 files=discard_delivered(self._settings.cdr_spool_dir / DONE, too_old.details),
+                orphans=await self._sweep_orphans(),
             )
         finally:
             self._busy = False
@@ -116,6 +121,12 @@ class Sweeper:
                 return n_swept
             await self._database.run(_forget, gone)
             n_swept += len(gone)
+
+    async def _sweep_orphans(self) -> int:
+        places = Places.below(self._settings.data_dir)
+        return await sweep_orphans(
+            self._database, places.voices, places.pictures, places.scratch, self._now()
+        )
 
     async def _sweep_details(self, before: datetime) -> int:
         """In parts, so that a request's transaction does not wait for the whole."""

@@ -1,6 +1,8 @@
 """Voice files and templates (FAQ 6): what may be played and spoken, once it has been approved."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
@@ -10,6 +12,9 @@ from ivrcore.service.store.errors import NotFound, RefusedChange
 from ivrcore.service.store.rows import insert_if_new, micros
 from ivrcore.service.store.schema import templates as template_rows
 from ivrcore.service.store.schema import voice_files as voice_rows
+
+_HASHES_A_QUERY = 500
+"""Below the least number of parameters that a statement of SQLite takes."""
 
 
 def add_voice_file(connection: Connection, voice: VoiceFile, now: datetime) -> None:
@@ -21,10 +26,29 @@ def add_voice_file(connection: Connection, voice: VoiceFile, now: datetime) -> N
         )
 
 
-def voice_file(connection: Connection, account_id: int, name: str) -> VoiceFile | None:
-    """One voice file in whatever state, None if the account has none of this name."""
-    row = connection.execute(select(voice_rows).where(*_voice_key(account_id, name))).mappings().first()
+def voice_file(connection: Connection, account_id: int, name: str, *, hold: bool = False) -> VoiceFile | None:
+    """One voice file in whatever state, None if the account has none of this name.
+
+    Args:
+        hold: nobody else changes it, or holds it, before this transaction ends. On SQLite that is so anyway.
+    """
+    query = select(voice_rows).where(*_voice_key(account_id, name))
+    row = connection.execute(query.with_for_update() if hold else query).mappings().first()
     return None if row is None else _voice(row)
+
+
+def held_voice_files(connection: Connection, account_id: int, names: Iterable[str]) -> dict[str, VoiceFile]:
+    """Those of the names that the account has; nobody changes them before this transaction ends.
+
+    Several transactions may hold the same ones so.
+    """
+    query = (
+        select(voice_rows)
+        .where(voice_rows.c.account_id == account_id, voice_rows.c.name.in_(sorted(names)))
+        .order_by(voice_rows.c.name)  # in one order, so that no two wait for each other
+        .with_for_update(read=True)
+    )
+    return {row["name"]: _voice(row) for row in connection.execute(query).mappings()}
 
 
 def voice_files(connection: Connection, account_id: int) -> list[VoiceFile]:
@@ -55,6 +79,21 @@ def is_content_used(connection: Connection, sha256: str) -> bool:
     """Whether any account's voice file has this content."""
     query = select(voice_rows.c.id).where(voice_rows.c.sha256 == sha256).limit(1)
     return connection.execute(query).first() is not None
+
+
+def has_voice_files(connection: Connection) -> bool:
+    """Whether any account has one."""
+    return connection.execute(select(voice_rows.c.id).limit(1)).first() is not None
+
+
+def named_contents(connection: Connection, hashes: Iterable[str]) -> set[str]:
+    """Those of the contents that some account's voice file has."""
+    named: set[str] = set()
+    left = iter(sorted(hashes))
+    while part := list(islice(left, _HASHES_A_QUERY)):
+        query = select(voice_rows.c.sha256).where(voice_rows.c.sha256.in_(part)).distinct()
+        named.update(connection.execute(query).scalars())
+    return named
 
 
 def add_template(connection: Connection, template: Template, now: datetime) -> None:
