@@ -20,7 +20,7 @@ from ivrcore.service.api.ports import Accepted, Idempotency, Order
 from ivrcore.service.api.results import ResultCode
 from ivrcore.service.model import Call, CallEvent, ClientApp, Push
 from ivrcore.service.notify.status import pause
-from ivrcore.service.orders import Desk, Plan, plan
+from ivrcore.service.orders import Desk, Plan, accept, plan
 from ivrcore.service.rules.quota import Frequency, Ports, Rate
 from ivrcore.service.settle import Bookkeeping, Told, settle, settle_alone
 from ivrcore.service.store import calls as stored_calls
@@ -75,6 +75,33 @@ class Rules:
     frequency: Frequency
 
 
+class Entrance:
+    """Counts the orders that were let in and are not with a worker, refused or ended yet."""
+
+    def __init__(self) -> None:
+        self._inside = 0
+        self._waiting: list[Deferred[None]] = []
+
+    def enter(self) -> None:
+        """One was let in."""
+        self._inside += 1
+
+    def leave(self) -> None:
+        """It is through."""
+        self._inside -= 1
+        while not self._inside and self._waiting:
+            self._waiting.pop().callback(None)
+
+    def empty(self) -> "Deferred[None]":
+        """Fires when there is none."""
+        waiting: Deferred[None] = Deferred()
+        if self._inside:
+            self._waiting.append(waiting)
+        else:
+            waiting.callback(None)
+        return waiting
+
+
 class Calls:
     """Takes orders (ivrcore.service.api.ports.CallService) and events (workers' Listener)."""
 
@@ -106,6 +133,7 @@ class Calls:
         self._waiting: set[str] = set()
         self._counter = itertools.count(secrets.randbelow(10**8))
         self._accepting = True
+        self._entrance = Entrance()
 
     # -- orders -------------------------------------------------------------------------------------------
 
@@ -116,6 +144,20 @@ class Calls:
         """See CallService.submit."""
         if not self._accepting:
             raise Refusal(ResultCode.PLATFORM_FLOW_CONTROL)
+        self._entrance.enter()
+        try:
+            accepted: tuple[Plan, Accepted] = yield self._accept(app, order, idempotency)
+        except BaseException:
+            self._entrance.leave()
+            raise
+        planned, answer = accepted
+        self._hand_over(planned)
+        return answer
+
+    @inlineCallbacks
+    def _accept(
+        self, app: ClientApp, order: Order, idempotency: Idempotency | None
+    ) -> "Generator[Deferred[Any], Any, tuple[Plan, Accepted]]":
         yield self._rules.rate.turn(app)
         now = self._now()
         planned: Plan = yield self._database.read(plan, app, order, self._desk, self._new_session(now), now)
@@ -125,14 +167,13 @@ class Calls:
             _unless(self._rules.frequency.admit((call.a_number, call.b_number)))
             accepted = Accepted(call.session, self._rules.ports.idle_port(app))
             answer = _stored(app, idempotency, accepted, now)
-            yield self._database.run(stored_calls.accept, call, answer)
+            yield self._database.run(accept, planned, answer)
         except BaseException as error:
             self._rules.ports.release(call.session)
             if isinstance(error, DuplicateKey):  # another node of the service was faster
                 raise invalid("Idempotency-Key is in use", 409) from error
             raise
-        self._hand_over(planned)
-        return accepted
+        return planned, accepted
 
     @inlineCallbacks
     def stop(self, app: ClientApp, session: str) -> "Generator[Deferred[Any], Any, None]":
@@ -154,11 +195,18 @@ class Calls:
         session = planned.call.session
         if planned.job is None:  # barred, and to be told as a carrier does (D14)
             self._end_at_last(session, NOT_REACHED, 0)
+            self._entrance.leave()
             return
         self._waiting.add(session)
         self._dispatcher.dispatch(planned.job).addBoth(self._handed_over, session)
 
     def _handed_over(self, result: object, session: str) -> "Deferred[Any] | None":
+        try:
+            return self._note_hand_over(result, session)
+        finally:
+            self._entrance.leave()  # what is to be stored of it has been begun: `settled` sees it
+
+    def _note_hand_over(self, result: object, session: str) -> "Deferred[Any] | None":
         self._waiting.discard(session)
         stopped = session in self._stopped_early
         self._stopped_early.discard(session)
@@ -284,6 +332,10 @@ class Calls:
     def stop_accepting(self) -> None:
         """Refuse every order from now on."""
         self._accepting = False
+
+    def handed_over(self) -> "Deferred[None]":
+        """Fires when no order that was let in still waits for a worker; none waits longer than for legs."""
+        return self._entrance.empty()
 
     @inlineCallbacks
     def stop_all(self) -> "Generator[Deferred[Any], Any, None]":

@@ -3,13 +3,14 @@
     order -> numbers that may be called -> numbers that may be shown -> recording allowed
           -> files and templates -> Call (no secret in it) and Job (complete: a worker asks nothing)
 
-A plain function on a connection that only reads. Checks run in this order, and the first that fails answers.
+`plan` is a plain function on a connection that only reads. Checks run in this order, and the first that fails
+answers. `accept` stores what was planned, if it still holds.
 """
 
 import random
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -37,8 +38,10 @@ from ivrcore.service.model import Call, ClientApp, Number, Review, Service
 from ivrcore.service.rules.choose import Displays, choose
 from ivrcore.service.rules.numbers import Ruling, judge
 from ivrcore.service.sections import BarredPolicy, CallSettings
+from ivrcore.service.store import calls as stored_calls
 from ivrcore.service.store import content
 from ivrcore.service.store import numbers as stored_numbers
+from ivrcore.service.store.idempotency import StoredAnswer
 from ivrcore.service.workers.job import Job
 from ivrcore.sounds import PromptFiles, ToneFiles
 from ivrcore.tasks import CallbackTask, NotificationTask, Task, VerificationTask
@@ -54,10 +57,16 @@ class Desk:
 
 @dataclass(frozen=True)
 class Plan:
-    """An order worked out. `job` is None for a barred destination that fails as a carrier's does (D14)."""
+    """An order worked out.
+
+    Attributes:
+        job: None for a barred destination that fails as a carrier's does (D14).
+        voices: the voice files that are played, and the content that each had.
+    """
 
     call: Call
     job: Job | None
+    voices: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan(
@@ -87,7 +96,26 @@ def plan(
             call = _one_leg_call(app, order, displays, session, now, Service.VERIFICATION)
             files.check(order.voices())
             task = _verification_task(order, displays, files, desk.settings)
-    return Plan(call, None if barred else Job(session, task, call.recording_name))
+    return Plan(call, None if barred else Job(session, task, call.recording_name), files.used)
+
+
+def accept(connection: Connection, planned: Plan, answer: StoredAnswer | None) -> None:
+    """Store the call, unless a voice file it plays was deleted, replaced or rejected since it was planned.
+
+    The files are held until the commit, from when on they are in use by a call that is up: whoever changes
+    one holds it too before it looks for such calls (ivrcore.service.content.shelf). One of the two is first.
+
+    Raises:
+        Refusal: such a file was changed; nothing is stored.
+        DuplicateKey, StoreConflict: see ivrcore.service.store.calls.accept.
+    """
+    if planned.voices:
+        now = content.held_voice_files(connection, planned.call.account_id, planned.voices)
+        for name, sha256 in planned.voices.items():
+            voice = now.get(name)
+            if voice is None or voice.state is not Review.APPROVED or voice.sha256 != sha256:
+                raise invalid(f"{name} does not exist")
+    stored_calls.accept(connection, planned.call, answer)
 
 
 # -- numbers ----------------------------------------------------------------------------------------------
@@ -190,6 +218,7 @@ class _Files:
         self._connection = connection
         self._account_id = app.account.id
         self._voices = voices
+        self.used: dict[str, str] = {}
 
     def check(self, names: Sequence[str]) -> None:
         """Raises Refusal for the first file that does not exist, or is not approved (FAQ 10.5)."""
@@ -201,6 +230,7 @@ class _Files:
         voice = content.voice_file(self._connection, self._account_id, name)
         if voice is None or voice.state is not Review.APPROVED:
             raise invalid(f"{name} does not exist")
+        self.used[name] = voice.sha256
         return voice_path(self._voices, voice.sha256)
 
     def path_or_none(self, name: str) -> Path | None:

@@ -3,7 +3,8 @@
 start   store -> ports of the open calls -> workers (who lives is adopted, what the dead left is finished)
         -> what nobody has is ended -> pushes -> HTTP
 SIGTERM, SIGINT   no more orders; calls may go on until http.shutdown_s, then are ended; pushes are flushed
-SIGHUP            go at once and leave the workers to the next front end: calls that are up go on
+SIGHUP            go as soon as no accepted call waits for legs, and leave the workers to the next front
+                  end: calls that are up go on
 """
 
 import json
@@ -200,7 +201,7 @@ class FrontEnd:
             yield deferLater(self._reactor, POLL_S, lambda: None)
 
     def leave(self) -> None:
-        """Go at once and let the calls go on: SIGHUP."""
+        """Go soon and let the calls go on: SIGHUP."""
         if not self._ending:
             self._ending = True
             self._leave().addErrback(self._fail).addCallback(self._finish)
@@ -210,6 +211,9 @@ class FrontEnd:
         log.info("leaving: %d calls go on with their workers", self.calls.n_open)
         self._stop_listening()
         self._end_chores()
+        self.calls.stop_accepting()
+        # Only this process has the jobs that wait for legs: no store holds what a code or a text says.
+        yield self.calls.handed_over()
         self._supervisor.leave()
         yield self.calls.settled()  # the workers will not tell again what is stored: it is to be pushed here
         yield self._pushes.close(1.0)

@@ -1,6 +1,8 @@
 """What an account has on its shelf: voice files and templates, from `uploaded` to `approved` or `rejected`.
 
-Plain functions on a connection. Nothing is replaced or deleted that a call which is up was ordered with.
+Plain functions on a connection. Nothing is replaced or deleted that a call which is up was ordered with: the
+voice file is held first, and then such a call is looked for; an order holds it while it is accepted
+(ivrcore.service.orders).
 
 A content is written before the row that names it is committed, and deleted after the last such row is gone,
 both while the same lock is held: the one writer's on SQLite, one for each content on PostgreSQL.
@@ -32,7 +34,7 @@ def put_voice(
         RefusedChange: a call that is up was ordered with the file of this name.
         MediaFileError: the disk refuses.
     """
-    before = content.voice_file(connection, account_id, prepared.name)
+    before = content.voice_file(connection, account_id, prepared.name, hold=True)
     if before is not None:
         _refuse_voice_in_use(connection, account_id, prepared.name)
     _hold(connection, prepared.sha256)
@@ -57,7 +59,7 @@ def delete_voice(connection: Connection, account_id: int, name: str) -> str:
         NotFound: the account has none of this name.
         RefusedChange: a call that is up was ordered with it.
     """
-    before = content.voice_file(connection, account_id, name)
+    before = content.voice_file(connection, account_id, name, hold=True)
     if before is not None:
         _refuse_voice_in_use(connection, account_id, name)
     content.delete_voice_file(connection, account_id, name)

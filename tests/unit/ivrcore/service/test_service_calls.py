@@ -15,6 +15,7 @@ from ivrcore.service.api.errors import Refusal
 from ivrcore.service.api.fields import Reading
 from ivrcore.service.api.models import CallbackOrder, read
 from ivrcore.service.api.ports import Accepted, Idempotency
+from ivrcore.service.content import shelf
 from ivrcore.service.model import CallEvent, EventKind, PushKind, Service
 from ivrcore.service.sections import BarredPolicy, CallSettings
 from ivrcore.service.store import accounts, calls, cdrs, events, idempotency, outbox, recordings
@@ -186,6 +187,44 @@ def test_eleventh_call_at_once_gets_1020165(bench: Bench) -> None:
         submit(bench, callerNbr="+8613800138030", calleeNbr="+8613800138031")
     assert caught.value.result.code == "1020165"
     assert len(bench.database.run_now(calls.open_calls)) == 10
+
+
+def test_front_end_that_goes_waits_for_the_orders_that_wait_for_legs(bench: Bench) -> None:
+    assert fired(bench.calls.handed_over()) is None
+    bench.dispatcher.queue = []
+    sessions = [submit(bench, callerNbr=f"+861380013801{n}").session for n in range(2)]
+    gone: list[None] = []
+    bench.calls.stop_accepting()
+    bench.calls.handed_over().addCallback(gone.append)
+    assert gone == []
+    bench.dispatcher.queue[0].callback("w1")
+    assert gone == []
+    bench.dispatcher.queue[1].errback(NoWorker("no leg was free within 10 s"))
+    assert gone == [None]
+    assert [bench.database.run_now(calls.is_open, session) for session in sessions] == [True, False]
+    assert completed(bench, sessions[1]).state_code == 7109
+
+
+def test_order_that_is_refused_is_not_waited_for(bench: Bench) -> None:
+    with pytest.raises(Refusal):
+        submit(bench, waitVoice="nowhere.wav")
+    assert fired(bench.calls.handed_over()) is None
+
+
+def test_voice_file_deleted_between_the_checks_and_the_acceptance_refuses_the_order(bench: Bench) -> None:
+    read_only = bench.database.read
+
+    def and_delete(*what: Any) -> "Deferred[Any]":
+        planned = read_only(*what)
+        bench.database.run_now(shelf.delete_voice, bench.app(Service.CALLBACK).account.id, "wait.wav")
+        return planned
+
+    bench.database.read = and_delete  # type: ignore[assignment,method-assign]
+    with pytest.raises(Refusal, match=r"wait\.wav does not exist"):
+        submit(bench, waitVoice="wait.wav")
+    assert bench.ports.total == 0
+    assert bench.dispatcher.jobs == []
+    assert bench.database.run_now(calls.open_calls) == []
 
 
 def test_port_is_given_back_when_the_store_refuses(bench: Bench) -> None:
