@@ -25,7 +25,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +56,8 @@ MOST = {"ours": 1500, "asterisk": 800}
 
 EVERY_S = 0.04
 SAMPLED = 20
-REPEATS = 3
-"""Looks at a step that goes wrong."""
+REPEATS = 5
+"""Tries of the knee from no call on."""
 
 FULL_PERCENT = 95.0
 """Of one core: what real-time threads get on Linux by default (sched_rt_runtime_us)."""
@@ -74,6 +74,7 @@ class Plan:
         window_s: of each step.
         share: the last good and the first bad step may be so far apart, in parts of the good one.
         listen: sampled calls whose audio is identified at the knee; 0: none, and the knee is not run again.
+        looks: at a step that goes wrong.
     """
 
     who: str
@@ -84,6 +85,7 @@ class Plan:
     share: float = 0.04
     every_s: float = EVERY_S
     listen: int = SAMPLED
+    looks: int = 3
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,29 @@ def narrow(good: int, bad: int, share: float, carries: Callable[[int], bool]) ->
     return good
 
 
+def carried(step: Step) -> bool:
+    """Whether the subject was seen to carry these calls."""
+    return not step.faults and not step.generator_faults
+
+
+def look(step: Callable[[], Step], looks: int, tell: Tell) -> Step:
+    """A step; again when the generator was late, and once more when it failed: a hiccup is no knee.
+
+    Args:
+        step: looks for a window.
+        looks: at the most.
+    """
+    failed = False
+    for _ in range(looks):
+        found = step()
+        void = found.generator_faults
+        tell(f"{found}: {'void: ' if void else ''}{', '.join(void or found.faults) or 'carried'}")
+        if not void and (failed or not found.faults):
+            break
+        failed = failed or not void
+    return found
+
+
 class Search:
     """Looks for one subject's knee."""
 
@@ -167,7 +192,7 @@ class Search:
             return knee
         for _ in range(REPEATS):
             step, heard, wrong = self._listen(good)
-            if not step.faults:
+            if carried(step):
                 return Knee(good, step, self._bad, heard, heard - len(wrong), self._processes, wrong)
             self._bad = step
             good -= max(1, round(plan.share * good))
@@ -188,21 +213,12 @@ class Search:
         )
 
     def _look(self, run: Run) -> Step:
-        """A step; again when the generator was late, and once more when it failed: a hiccup is no knee."""
-        failed = False
-        for _ in range(REPEATS):
-            step = run.step(self._plan.window_s)
-            faults = step.generator_faults
-            verdict = "; ".join(("void: " + ", ".join(faults),) if faults else step.faults) or "carried"
-            self._tell(f"{step}: {verdict}")
-            if not faults and (failed or not step.faults):
-                break
-            failed = failed or not faults
+        step = look(lambda: run.step(self._plan.window_s), self._plan.looks, self._tell)
         self._note(step, run)
         return step
 
     def _note(self, step: Step, run: Run) -> None:
-        if step.faults or step.generator_faults:
+        if not carried(step):
             if self._bad is None or step.calls <= self._bad.calls:
                 self._bad = step
         elif self._good is None or step.calls >= self._good.calls:
@@ -217,11 +233,14 @@ class Search:
             while True:
                 run.more(calls - good)
                 step = self._look(run)
-                if step.faults or step.generator_faults:
-                    return good, calls
+                if not carried(step):
+                    break
                 if calls >= most:
-                    return calls, 0
+                    good, calls = calls, 0
+                    break
                 good, calls = calls, min(most, next_step(calls, step.core_percent, plan.step))
+        shutil.rmtree(self._folder, ignore_errors=True)
+        return good, calls
 
     def _carries(self, calls: int) -> bool:
         """From no call on."""
@@ -229,7 +248,7 @@ class Search:
             run.more(calls)
             step = self._look(run)
         shutil.rmtree(self._folder, ignore_errors=True)
-        return not (step.faults or step.generator_faults)
+        return carried(step)
 
     def _listen(self, calls: int) -> tuple[Step, int, tuple[str, ...]]:
         """The knee again, from no call on: its step, ears that were listened to, and what was wrong."""
@@ -298,17 +317,9 @@ def measure(quick: bool, tell: Tell, kinds: tuple[str, ...] = ("record", "prompt
 
 
 def quick_plan(who: str, kind: str) -> Plan:
-    """In about half a minute."""
-    return Plan(
-        who,
-        kind,
-        start=200 if who == "ours" else 100,
-        step=40,
-        window_s=5.0,
-        share=1.0,
-        every_s=0.02,
-        listen=0,
-    )
+    """In less than a minute."""
+    start = 400 if who == "ours" else 160
+    return Plan(who, kind, start=start, step=40, window_s=4.5, share=1.0, every_s=0.02, listen=0, looks=2)
 
 
 def find(plan: Plan, tell: Tell) -> Knee:
@@ -362,14 +373,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     for who in (options.who,) if options.who else SUBJECTS:
         base = quick_plan(who, options.kind) if options.quick else Plan(who, options.kind)
-        plan = Plan(
-            who,
-            options.kind,
+        plan = replace(
+            base,
             start=options.start or base.start,
             step=options.step or base.step,
             window_s=options.window or base.window_s,
-            share=base.share,
-            every_s=base.every_s,
             listen=base.listen if options.listen is None else options.listen,
         )
         find(plan, lambda line: print(line, flush=True))

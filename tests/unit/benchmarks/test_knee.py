@@ -7,8 +7,9 @@ import pytest
 
 from benchmarks.calls_load import first_gap
 from benchmarks.calls_run import Step, repeated
-from benchmarks.knee import Knee, narrow, next_step, rows_of, wrong_in
+from benchmarks.knee import Knee, look, narrow, next_step, rows_of, wrong_in
 from benchmarks.rtp_load import Counts, Heard
+from benchmarks.second_opinion import Opinions
 from media import fingerprint
 from media.testsignal import talk
 
@@ -142,6 +143,27 @@ def test_step_says_what_was_heard() -> None:
     assert "recordings grown: 600 of 600" in said
 
 
+GOOD, FAILED, VOID = step(), step(replace(HEARD, lost=3)), step(late_max_ms=60.0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "looks", "last"),
+    [
+        ((GOOD,), 3, GOOD),
+        ((VOID, GOOD), 3, GOOD),
+        ((FAILED, GOOD), 3, GOOD),
+        ((FAILED, FAILED), 3, FAILED),
+        ((FAILED, VOID, GOOD), 3, GOOD),
+        ((VOID, VOID), 2, VOID),
+    ],
+)
+def test_step_is_looked_at_until_it_is_known(seen: tuple[Step, ...], looks: int, last: Step) -> None:
+    left, said = list(seen), list[str]()
+    assert look(lambda: left.pop(0), looks, said.append) is last
+    assert left == []
+    assert [line.rpartition(": ")[2] for line in said].count("carried") == seen.count(GOOD)
+
+
 # -- what is heard at the knee ----------------------------------------------------------------------
 
 
@@ -227,3 +249,15 @@ def test_repeated_voice_lasts_as_asked_and_begins_anew_at_its_end() -> None:
     assert long.size == 72_000
     assert (long[32_000:64_000] == voice).all()
     assert (repeated(voice, 0.5) == voice[:4000]).all()
+
+
+# -- the second opinion ----------------------------------------------------------------------------------
+
+
+def test_opinions_differ_by_a_share_of_the_larger() -> None:
+    assert Opinions(0.16, 0.12, 100).apart_percent == pytest.approx(25.0)
+    assert Opinions(0.12, 0.16, 100).apart_percent == pytest.approx(25.0)
+
+
+def test_opinions_on_nothing_are_alike() -> None:
+    assert Opinions(0.0, 0.0, 100).apart_percent == 0.0
