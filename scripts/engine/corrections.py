@@ -13,6 +13,7 @@ OUR_SOURCE = Path(__file__).with_name("ivrcore_rtp.c")
 OUR_HEADER = Path(__file__).with_name("ivrcore_rtp.h")
 
 _UDP = "pjmedia/src/pjmedia/transport_udp.c"
+_STREAM = "pjmedia/src/pjmedia/stream.c"
 _MEDIA = "pjsip/src/pjsua-lib/pjsua_media.c"
 _INCLUDED_AS = "pjlib/include/pj/ivrcore_rtp.h"
 
@@ -144,7 +145,30 @@ _SOURCES = (
     ),
 )
 
-CORRECTIONS = (*_STARTED, *_PORTS, *_SOURCES)
+_PRESSES = (
+    # A press is known by its timestamp and event (RFC 4733, 2.2). By falling durations alone, a second press of
+    # a key of which only an end packet arrives is taken for a repetition of the first one's.
+    _after(
+        _STREAM,
+        "a press has a timestamp",
+        "    pj_bool_t                last_dtmf_ended;",
+        "    pj_uint64_t              last_dtmf_ts;",
+    ),
+    Correction(
+        _STREAM,
+        "a press is told from the next by it",
+        "        event_duration >= stream->last_dtmf_dur)",
+        "        event_duration >= stream->last_dtmf_dur &&\n        timestamp->u64 == stream->last_dtmf_ts)",
+    ),
+    _after(
+        _STREAM,
+        "the timestamp of a press is kept",
+        "    stream->last_dtmf = event->event;",
+        "    stream->last_dtmf_ts = timestamp->u64;",
+    ),
+)
+
+CORRECTIONS = (*_STARTED, *_PORTS, *_SOURCES, *_PRESSES)
 
 
 def correct(source: Path) -> None:
