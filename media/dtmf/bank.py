@@ -32,6 +32,8 @@ _MIN_NEW_SAMPLES: Final = 112
 
 _FLUSH_BLOCKS: Final = 4
 
+_PAD_BLOCKS: Final = PAD // BLOCK
+
 _NO_LEGS: Final[Ints] = np.zeros(0, dtype=np.int64)
 
 
@@ -126,7 +128,7 @@ class DtmfBank:
     def _start_over(self) -> None:
         self._tick = 0
         # Filled, not zeros from the operating system: the first ticks would pay for every page.
-        self._ring: Floats = np.full((RING_BLOCKS, self.n_legs, BLOCK), 0.0, dtype=np.float32)
+        self._ring: Floats = np.full((RING_BLOCKS + 1, self.n_legs, BLOCK), 0.0, dtype=np.float32)
         self._lost_ring: Bools | None = None
         self._pending: npt.NDArray[np.int16] = np.zeros((self.n_legs, 0), dtype=np.int16)
         self._pending_lost: Bools | None = None
@@ -243,17 +245,24 @@ class DtmfBank:
             if part.size:
                 self._examine(legs[part], digits[part], low_band[part], newer[part], events)
 
-    def _ring_end(self, legs: Ints, n_samples: int, padding: int = 0) -> Floats:
-        """The newest samples of some legs, oldest first, with so many zeros on either side."""
+    def _ring_end(self, legs: Ints, n_samples: int) -> Floats:
+        """The newest samples of some legs, oldest first, shape (legs.size, n_samples)."""
         n_blocks = -(-n_samples // BLOCK)
-        skipped = n_blocks * BLOCK - n_samples
-        audio = np.empty((legs.size, n_blocks * BLOCK + 2 * padding), dtype=np.float32)
-        audio[:, :padding] = 0.0
-        audio[:, padding + n_blocks * BLOCK :] = 0.0
-        for block in range(n_blocks):
-            at = padding + block * BLOCK
-            audio[:, at : at + BLOCK] = self._ring[(self._tick - n_blocks + block) % RING_BLOCKS][legs]
-        return audio[:, skipped:]
+        slots = (self._tick + np.arange(-n_blocks, 0)) % RING_BLOCKS
+        blocks = self._ring[slots, legs[:, None]].reshape(legs.size, -1)
+        newest: Floats = blocks[:, n_blocks * BLOCK - n_samples :]
+        return newest
+
+    def _padded_ring(self, legs: Ints) -> Floats:
+        """The ring of some legs, oldest sample first, with PAD zeros on either side."""
+        # The slot behind the ring's own holds silence, and its first leg is never far from the processor.
+        slots = np.full(RING_BLOCKS + 2 * _PAD_BLOCKS, RING_BLOCKS)
+        inside = slice(_PAD_BLOCKS, _PAD_BLOCKS + RING_BLOCKS)
+        slots[inside] = (self._tick + np.arange(RING_BLOCKS)) % RING_BLOCKS
+        whose = np.zeros((legs.size, slots.size), dtype=np.int64)
+        whose[:, inside] = legs[:, None]
+        padded: Floats = self._ring[slots, whose].reshape(legs.size, -1)
+        return padded
 
     def _lost(self, legs: Ints) -> Bools | None:
         """Which samples of some legs' rings are substitutes, oldest first; None if none are."""
@@ -278,7 +287,7 @@ class DtmfBank:
         first = self._first_sample()
         open_digit = self._held.digit[legs] >= 0
         earliest = np.where(open_digit, self._held.start[legs] + BLOCK, self._earliest[legs]) - first
-        audio = self._ring_end(legs, RING, PAD)
+        audio = self._padded_ring(legs)
         verdict = examine(Candidates(audio, self._lost(legs), digits, low_band, earliest), self._limits)
         accepted = np.flatnonzero(verdict.accepted)
         if not accepted.size:

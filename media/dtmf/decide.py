@@ -282,16 +282,17 @@ def _attempt(material: Material, omegas: Doubles, limits: Limits) -> Verdict:
 
 def _both(material: Material, omegas: Doubles, looks: _Look, limits: Limits) -> Verdict:
     """Judge whole runs, and beside them the latest parts of the long ones, which count where those do not."""
-    n_whole = int(np.count_nonzero(looks.whole))
-    long = looks.row[:n_whole][(looks.run.end - looks.run.start)[:n_whole] > SHORT_SPAN + MIN_SHORTENED]
-    wanted = looks.whole | np.isin(looks.row, long)
-    if not n_whole:
+    span = looks.run.end - looks.run.start
+    long, settled = np.zeros((2, material.digit.size), dtype=np.bool_)
+    long[looks.row[looks.whole & (span > SHORT_SPAN + MIN_SHORTENED)]] = True
+    wanted = np.flatnonzero(looks.whole | long[looks.row])
+    if not wanted.size:
         return _NOTHING
-    if not wanted.all():
-        looks = looks.take(np.flatnonzero(wanted))
+    if wanted.size < looks.row.size:
+        looks = looks.take(wanted)
     verdict = _judge(material, omegas, looks, limits)
-    settled = np.isin(verdict.row, verdict.row[verdict.accepted & looks.whole])
-    return replace(verdict, accepted=verdict.accepted & (looks.whole | ~settled))
+    settled[verdict.row[verdict.accepted & looks.whole]] = True
+    return replace(verdict, accepted=verdict.accepted & (looks.whole | ~settled[verdict.row]))
 
 
 def _look(material: Material, tones: Envelope, rows: Ints, limits: Limits, whole: Bools) -> _Look:

@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from media.dtmf.tables import (
-    GRID,
     GRID_HALF,
+    GRID_OMEGAS,
     HOP,
     N_WINDOWS,
     PAIR_OMEGAS,
     PAIR_TONES,
     RING,
-    SPAN,
     WINDOW,
     Bools,
     Complexes,
@@ -29,7 +28,6 @@ from media.dtmf.tables import (
 )
 
 _PARTS: Final = WINDOW // HOP
-_MIDDLE: Final = slice(SPAN // 2 - WINDOW // 2, SPAN // 2 + WINDOW // 2)
 
 CENTRES: Final[Doubles] = np.arange(N_WINDOWS, dtype=np.float64) * HOP + WINDOW / 2
 """The middle of each window, in samples since the ring's first."""
@@ -123,16 +121,26 @@ def correlators(index: Ints, tones: Ints) -> Pairs:
         tones: which tones those are, 0..3 and 4..7, same shape.
     """
     waves = waves_of(index, tones)
-    inverse: Floats = np.linalg.inv(waves @ waves.transpose(0, 2, 1))
+    # Seen from a window's middle cosines are even and sines odd: only cosines meet cosines, and sines sines.
+    cross = np.einsum("nkt,nkt->kn", waves[:, :2], waves[:, 2:])
+    low, high = _ENERGIES[tones[0], index[0]].T, _ENERGIES[tones[1], index[1]].T
+    scale = 1 / (low * high - cross * cross)
+    inverse = np.zeros((index.shape[1], 4, 4), dtype=np.float32)
+    flat = inverse.reshape(-1, 16)
+    flat[:, 0:6:5], flat[:, 10:16:5] = (high * scale).T, (low * scale).T
+    flat[:, 2:8:5] = flat[:, 8:14:5] = (-cross * scale).T
     return Pairs(waves, inverse)
 
 
-_WAVES: Final[Floats] = np.ascontiguousarray(
-    GRID[..., _MIDDLE] * np.array([1, -1], dtype=np.float32)[:, None], dtype=np.float32
-)
-"""The grid over one window, shape (8, 2 * GRID_HALF + 1, 2, WINDOW); the sines negative, so that the two
-products are a complex amplitude."""
+def _window_waves() -> Floats:
+    """The grid over one window, shape (8, 2 * GRID_HALF + 1, 2, WINDOW); the sines negative, so that the two
+    products are a complex amplitude."""
+    phase = GRID_OMEGAS[..., None] * (np.arange(WINDOW) - (WINDOW - 1) / 2)
+    return np.stack([np.cos(phase), -np.sin(phase)], axis=2).astype(np.float32)
 
+
+_WAVES: Final[Floats] = _window_waves()
+_ENERGIES: Final[Floats] = np.einsum("ijkt,ijkt->ijk", _WAVES, _WAVES)
 
 NOMINAL: Final = correlators(np.full((2, 16), GRID_HALF), PAIR_TONES)
 """Correlators of the sixteen keys at their nominal frequencies."""
@@ -221,18 +229,18 @@ def _edges(
     """Interpolate where presence crosses one half."""
     rows = np.arange(first.size)
     newest = (looked * _INDEX).max(axis=0)
-    before, after = np.maximum(first - 1, 0), np.minimum(last + 1, N_WINDOWS - 1)
+    outside = np.stack([first - 1, last + 1])
+    np.clip(outside, 0, N_WINDOWS - 1, out=outside)
+    known = looked[outside, rows]
     at_last = presence[last, rows]
-    start = CENTRES[first] - HOP * _crossing(presence[first, rows], presence[before, rows])
-    start = np.where((first > 0) & looked[before, rows], start, CENTRES[first] - WINDOW / 2)
+    crossing = HOP * _crossing(np.stack([presence[first, rows], at_last]), presence[outside, rows])
+    start = CENTRES[first] - np.where((first > 0) & known[0], crossing[0], WINDOW / 2)
     start = np.maximum(start, earliest)
-    ended = (last < newest) & looked[after, rows]
+    ended = (last < newest) & known[1]
     # Still over one half in the newest window: the part of the window that is filled tells where the tone
     # stops.
     filled = np.where(at_last > 0.9, np.float32(1.0), at_last)
-    end = CENTRES[last] + np.where(
-        ended, HOP * _crossing(at_last, presence[after, rows]), WINDOW * filled - WINDOW / 2
-    )
+    end = CENTRES[last] + np.where(ended, crossing[1], WINDOW * filled - WINDOW / 2)
     missing = 1 - presence
     missing *= presence < 0.7
     missing *= first <= _INDEX

@@ -19,6 +19,7 @@ from media.dtmf.tables import (
     PAIR_OMEGAS,
     PAIR_TONES,
     RING,
+    SPAN,
     WINDOW,
     Bools,
     Doubles,
@@ -39,7 +40,8 @@ MIN_FITTED_PRESENCE: Final = 0.6
 _AT_ONCE: Final = 64
 """Candidates fitted in one go: their waves, some 10 kB each, stay in the processor's cache."""
 
-_TIME: Final[Floats] = np.arange(-PAD, PAD).astype(np.float32)
+_HALF: Final = SPAN // 2
+_TIME: Final[Floats] = np.arange(-_HALF, _HALF).astype(np.float32)
 
 UNKNOWN_SPREAD: Final = 0.02
 """Between what keys and what voices show."""
@@ -128,29 +130,33 @@ def fit(material: Material, rows: Ints, run: Run, begin: Doubles, omegas: Double
         begin: where the span begins (it ends where the run ends).
         omegas: first estimates of the low and the high frequency, shape (2, n).
     """
-    digit = material.digit[rows]
+    tones = PAIR_TONES[:, material.digit[rows]]
     middle = np.round((begin + run.end) / 2).astype(np.int64)
     first = np.maximum(np.ceil(begin + GUARD), 0).astype(np.int64) - middle
     end = np.minimum(np.ceil(run.end - GUARD), RING).astype(np.int64) - middle
     length = np.maximum(run.end - begin, 1.0)
-    sounding = run.presence > MIN_FITTED_PRESENCE
-    found = Fit(
-        np.empty((2, rows.size)),
-        np.empty((2, rows.size), dtype=np.complex128),
-        np.empty((2, rows.size), dtype=np.complex128),
-        length,
-        middle,
-        np.empty((N_BANDS, rows.size)),
-        np.empty(rows.size),
-    )
+    limits, sounding = np.stack([first, end]), run.presence > MIN_FITTED_PRESENCE
+    # Those of like length together, so that little beyond the longest is multiplied in vain.
     order = np.argsort(end - first, kind="stable") if rows.size > _AT_ONCE else np.arange(rows.size)
+    index, solution = grid_index(tones, omegas), np.empty((8, rows.size))
+    groups: list[tuple[Ints, _Spans, Floats]] = []
     for at in range(0, rows.size, _AT_ONCE):
-        # Of like length, so that little beyond the longest of them is multiplied in vain.
         part = order[at : at + _AT_ONCE]
-        limits = np.stack([first[part], end[part]])
-        spans = _cut(material, rows[part], middle[part], limits, sounding[:, part])
-        _fit_part(spans, digit[part], omegas[:, part], length[part], part, found)
-    return found
+        spans = _cut(material, rows[part], middle[part], limits[:, part], sounding[:, part], length[part])
+        solution[:, part], fitted = _two_tones(spans, slice(None), tones[:, part], index[:, part])
+        groups.append((part, spans, fitted))
+    better = grid_index(tones, _omegas_of(solution, tones, index, length))
+    changed = (better != index).any(axis=0)
+    bands, line = np.empty((N_BANDS, rows.size)), np.empty(rows.size)
+    for part, spans, fitted in groups:
+        again = np.flatnonzero(changed[part])
+        if again.size:
+            some = part[again]
+            solution[:, some], fitted[again] = _two_tones(spans, again, tones[:, some], better[:, some])
+        bands[:, part], line[part] = _residual(spans, fitted)
+    amplitudes, slopes = _phasors(solution)
+    found = GRID_OMEGAS[tones, better] + slopes.imag * 2 / length
+    return Fit(found, amplitudes, slopes, length, middle, bands, line)
 
 
 @dataclass(frozen=True)
@@ -158,32 +164,35 @@ class _Spans:
     """The stretches to be fitted, each around its own middle, n rows of equal length.
 
     Attributes:
-        time: of the samples, from the middle.
-        waves: columns of GRID.
+        columns: of GRID.
         audio: what is fitted, zero where nothing is.
         raw: what the residual is taken from, likewise.
         weights: 1 where something is fitted.
+        ramp: the time from the middle, 1 at the span's end.
     """
 
-    time: Floats
     columns: slice
     audio: Floats
     raw: Floats
     weights: Floats
+    ramp: Floats
 
 
-def _cut(material: Material, rows: Ints, middle: Ints, limits: Ints, sounding: Bools) -> _Spans:
+def _cut(
+    material: Material, rows: Ints, middle: Ints, limits: Ints, sounding: Bools, length: Doubles
+) -> _Spans:
     """Cut out the spans.
 
     Args:
         material, rows, middle: which and where.
         limits: first sample of each span and the first after it, from the middle, shape (2, n).
         sounding: windows that hold the tones, shape (N_WINDOWS, n).
+        length: of each span, in samples.
     """
     # Whole vectors of the processor: products over odd lengths cost more than over a few zeros.
-    start = max(int(limits[0].min()) // 16 * 16, -PAD)
-    stop = min(-(-int(limits[1].max()) // 16) * 16, PAD)
-    columns = slice(start + PAD, max(stop, start + 16) + PAD)
+    start = max(int(limits[0].min()) // 16 * 16, -_HALF)
+    stop = min(-(-int(limits[1].max()) // 16) * 16, _HALF)
+    columns = slice(start + _HALF, max(stop, start + 16) + _HALF)
     time = _TIME[columns]
     mask = stretches(_by_sample(sounding), np.arange(rows.size), middle, columns)
     mask &= limits[0].astype(np.float32)[:, None] <= time
@@ -193,11 +202,13 @@ def _cut(material: Material, rows: Ints, middle: Ints, limits: Ints, sounding: B
         ring_of(lost)[:] = material.lost[rows]
         mask &= ~stretches(lost, np.arange(rows.size), middle, columns)
     weights = mask.astype(np.float32)
-    audio = stretches(material.filtered, rows, middle, columns) * weights
+    audio = stretches(material.filtered, rows, middle, columns)
+    audio *= weights
     raw = audio
     if material.filtered is not material.raw:
-        raw = stretches(material.raw, rows, middle, columns) * weights
-    return _Spans(time, columns, audio, raw, weights)
+        raw = stretches(material.raw, rows, middle, columns)
+        raw *= weights
+    return _Spans(columns, audio, raw, weights, time * (2 / length[:, None]).astype(np.float32))
 
 
 def _by_sample(windows: Bools) -> Bools:
@@ -223,33 +234,14 @@ def stretches(padded: _Samples, rows: Ints, middle: Ints, columns: slice) -> _Sa
     # Whole stretches are copied; an index a sample would cost five times as much.
     shape = (padded.shape[0], padded.shape[1] - width + 1, width)
     every = np.ndarray(shape, padded.dtype, padded, 0, (stride, item, item))
-    copied: _Samples = every[rows, middle + columns.start]
+    copied: _Samples = every[rows, middle + (PAD - _HALF + columns.start)]
     return copied
 
 
-def _fit_part(spans: _Spans, digit: Ints, omegas: Doubles, length: Doubles, into: Ints, found: Fit) -> None:
-    """Fit some spans and fill in what was found.
-
-    Args:
-        spans, digit, omegas, length: what to fit, n rows.
-        into: the columns of found that are theirs.
-    """
-    tones = PAIR_TONES[:, digit]
-    ramp = spans.time * (2 / length[:, None]).astype(np.float32)
-    index = grid_index(tones, omegas)
-    solution, fitted = _two_tones(spans, slice(None), ramp, tones, index)
-    amplitudes, slopes = _phasors(solution)
-    found_omegas = GRID_OMEGAS[tones, index] + slopes.imag * 2 / length
-    better = grid_index(tones, found_omegas)
-    changed = np.flatnonzero((better != index).any(axis=0))
-    if changed.size:
-        again, fitted[changed] = _two_tones(
-            spans, changed, ramp[changed], tones[:, changed], better[:, changed]
-        )
-        amplitudes[:, changed], slopes[:, changed] = _phasors(again)
-        found_omegas = GRID_OMEGAS[tones, better] + slopes.imag * 2 / length
-    found.omegas[:, into], found.amplitudes[:, into], found.slopes[:, into] = found_omegas, amplitudes, slopes
-    found.bands[:, into], found.line[into] = _residual(spans, fitted, length)
+def _omegas_of(solution: Doubles, tones: Ints, index: Ints, length: Doubles) -> Doubles:
+    """The frequencies a fit at grid frequencies points to, shape (2, n)."""
+    omegas: Doubles = GRID_OMEGAS[tones, index] + _phasors(solution)[1].imag * 2 / length
+    return omegas
 
 
 def _phasors(solution: Doubles) -> tuple[Phasors, Phasors]:
@@ -261,19 +253,17 @@ def _phasors(solution: Doubles) -> tuple[Phasors, Phasors]:
     return middle, slopes
 
 
-def _two_tones(
-    spans: _Spans, rows: Ints | slice, ramp: Floats, tones: Ints, index: Ints
-) -> tuple[Doubles, Floats]:
+def _two_tones(spans: _Spans, rows: Ints | slice, tones: Ints, index: Ints) -> tuple[Doubles, Floats]:
     """One fit at two grid frequencies.
 
     Args:
         spans, rows: which of the spans, n of them.
-        ramp: from the middle of each span, 1 at its end.
         tones, index: of the low and the high tone, shape (2, n).
 
     Returns:
         The amplitudes of the eight waves, shape (8, n), and the fitted tones.
     """
+    audio, ramp = spans.audio[rows], spans.ramp[rows]
     # The audio is a ninth row, so that one product gives both sides of the normal equations.
     waves = np.empty((ramp.shape[0], 9, ramp.shape[1]), dtype=np.float32)
     weights = spans.weights[rows][:, None]
@@ -281,7 +271,7 @@ def _two_tones(
     np.multiply(grid[tones[0], index[0]], weights, out=waves[:, 0:2])
     np.multiply(grid[tones[1], index[1]], weights, out=waves[:, 2:4])
     np.multiply(waves[:, :4], ramp[:, None, :], out=waves[:, 4:8])
-    waves[:, 8] = spans.audio[rows]
+    waves[:, 8] = audio
     basis = waves[:, :8]
     solution = _solve(basis @ waves.transpose(0, 2, 1))
     return solution.T, (solution.astype(np.float32)[:, None, :] @ basis)[:, 0, :]
@@ -299,24 +289,29 @@ def _solve(products: Floats) -> Doubles:
     return np.asarray(solved[:, :, 0], dtype=np.float64)
 
 
-def _residual(spans: _Spans, fitted: Floats, length: Doubles) -> tuple[Doubles, Doubles]:
+def _residual(spans: _Spans, fitted: Floats) -> tuple[Doubles, Doubles]:
     """The residual's energy by bands and its strongest line, each relative to the tones' energy.
+
+    Args:
+        spans: n of them.
+        fitted: their tones, overwritten.
 
     Returns:
         Shape (N_BANDS, n), and shape (n,).
     """
-    hann = spans.time * (np.pi / length[:, None]).astype(np.float32)
-    np.clip(hann, -np.pi / 2, np.pi / 2, out=hann)
+    hann = spans.ramp * np.float32(np.pi / 2)
+    np.minimum(hann, np.float32(np.pi / 2), out=hann)
+    np.maximum(hann, np.float32(-np.pi / 2), out=hann)
     np.cos(hann, out=hann)
     hann *= hann
     hann *= spans.weights
     rest = spans.raw - fitted
     rest *= hann
-    hann *= fitted
+    fitted *= hann
     spectrum = np.fft.rfft(rest, _FFT, axis=1)
     power = spectrum.real**2
     power += spectrum.imag**2
-    energy = np.maximum(np.einsum("ij,ij->i", hann, hann) * (_FFT / 2), 1e-3).astype(np.float64)
+    energy = np.maximum(np.einsum("ij,ij->i", fitted, fitted) * (_FFT / 2), 1e-3).astype(np.float64)
     bands = np.add.reduceat(power, _BAND_BINS[:-1], axis=1).T / energy
     line = power[:, _BAND_BINS[3] :].max(axis=1) / energy
     return bands, line

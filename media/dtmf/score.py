@@ -9,7 +9,7 @@ import numpy as np
 
 from media.dtmf.envelope import CENTRES, Run
 from media.dtmf.fit import Fit, Material, stretches
-from media.dtmf.tables import HOP, PAD, WINDOW, Doubles, Floats, Ints
+from media.dtmf.tables import HOP, SPAN, WINDOW, Doubles, Floats, Ints
 from media.dtmf.weights import CENTRE, HIDDEN, HIDDEN_BIAS, OUTPUT, OUTPUT_BIAS, SCALE
 
 N_FEATURES: Final = 23
@@ -70,7 +70,7 @@ def _before(raw: Floats, rows: Ints, run: Run) -> Doubles:
     """Least mean square of any 5 ms in the 25 ms before the onset: a voice leads into its vowel, a key does
     not."""
     place = np.round(run.start).astype(np.int64) - (_AHEAD + _EDGE)
-    pieces = stretches(raw, rows, place + PAD, slice(0, _AHEAD)).reshape(rows.size, _PIECES, -1)
+    pieces = stretches(raw, rows, place, slice(SPAN // 2, SPAN // 2 + _AHEAD)).reshape(rows.size, _PIECES, -1)
     mean = np.einsum("ijk,ijk->ji", pieces, pieces) / np.float32(_AHEAD // _PIECES)
     mean[place + _PIECE_STARTS < 0] = np.inf
     least = mean.min(axis=0)

@@ -5,6 +5,7 @@ one.
 Left out: what a tone is and where it begins and ends (envelope.py).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,39 +58,66 @@ _LOW_BIN: Final = 18  # 562 Hz: the middle of the high-pass's slope
 _TONE_BINS: Final[Ints] = np.round(OMEGAS / (2 * np.pi) * _FFT).astype(np.int64)
 
 
-def _low_lines() -> Floats:
-    """The spectrum's lines under _LOW_BIN behind the Hann window, shape (_FFT, 2 * (_LOW_BIN - 1))."""
-    phase = 2 * np.pi * np.arange(1, _LOW_BIN) / _FFT * np.arange(_FFT)[:, None]
+def _lines(bins: range) -> Floats:
+    """Some of the spectrum's lines behind the Hann window, shape (_FFT, 2 * len(bins)), cosines first."""
+    phase = 2 * np.pi * np.array(bins) / _FFT * np.arange(_FFT)[:, None]
     lines = np.concatenate([np.cos(phase), np.sin(phase)], axis=1) * _HANN[:, None]
-    return lines.astype(np.float32)
+    return np.ascontiguousarray(lines, dtype=np.float32)
 
 
-_LOW_LINES: Final[Floats] = _low_lines()
+_LOW_LINES: Final[Floats] = _lines(range(1, _LOW_BIN))
 
 
-def _columns(frequencies_hz: Doubles) -> Floats:
-    """Orthonormal columns that span steady tones over a ring."""
-    phase = 2 * np.pi * frequencies_hz / SAMPLE_RATE_HZ * np.arange(RING)[:, None]
-    sines = np.sin(phase[:, frequencies_hz > 0])
-    basis, _ = np.linalg.qr(np.concatenate([np.cos(phase), sines], axis=1))
-    return np.ascontiguousarray(basis, dtype=np.float32)
+def _low_sums() -> Floats:
+    """What adds up the squares of _LOW_LINES: those of hum and dial tones, and all."""
+    line = np.array([*range(1, _LOW_BIN)] * 2)
+    steady = (line >= _HUM.start) & (line < _HUM.stop) | (line >= _DIAL.start) & (line < _DIAL.stop)
+    return np.stack([steady, np.ones(line.size)], axis=1).astype(np.float32)
 
 
-_STEADY: Final[Floats] = _columns(
-    np.array([0.0, 4.0, 50.0, 60.0, 347.0, 353.0, *range(394, 459, SAMPLE_RATE_HZ // RING)])
+_LOW_SUMS: Final[Floats] = _low_sums()
+
+_NEAR: Final[Ints] = np.arange(-2, 3)
+"""The five lines around a tone: Hann-windowed and up to 2 % off it is inside."""
+
+_FIRST_NEAR: Final = int(_TONE_BINS.min()) - 2
+_NEAR_LINES: Final[Floats] = _lines(range(_FIRST_NEAR, int(_TONE_BINS.max()) + 3))
+_ENDS: Final[Floats] = np.stack([_HANN, _HANN * np.where(np.arange(_FFT) % 2, -1, 1)], axis=1)
+"""The first line of the spectrum, an offset, and its last."""
+
+_HALF_RING: Final = RING // 2
+_SINCE_MIDDLE: Final[Doubles] = np.arange(RING, dtype=np.float64) - (RING - 1) / 2
+"""Over a time that runs from the middle, a cosine's second half mirrors its first, and a sine's negates it:
+sums and differences of the halves are all that is to be multiplied."""
+
+_STEADY_HZ: Final[Doubles] = np.array(
+    [0.0, 4.0, 50.0, 60.0, 347.0, 353.0, *range(394, 459, SAMPLE_RATE_HZ // RING)]
 )
 """Offset, mains hum, and dial tones (ITU-T E.180: 350, 440 and 400 to 450 Hz) a little off."""
 
-
-def _low_band() -> Floats:
-    """Orthonormal columns that span all under 565 Hz: whole periods in a ring are orthogonal already."""
-    phase = 2 * np.pi / RING * np.arange(1, round(565.0 * RING / SAMPLE_RATE_HZ)) * np.arange(RING)[:, None]
-    lines = np.concatenate([np.cos(phase), np.sin(phase)], axis=1) * np.sqrt(2.0)
-    basis = np.concatenate([np.ones((RING, 1)), lines], axis=1) / np.sqrt(RING)
-    return np.ascontiguousarray(basis, dtype=np.float32)
+_LOW_HZ: Final[Doubles] = np.arange(round(565.0 * RING / SAMPLE_RATE_HZ)) * SAMPLE_RATE_HZ / RING
+"""Whole periods in a ring up to 565 Hz: they span all of the low band and are orthogonal already."""
 
 
-_ALL_LOW: Final[Floats] = _low_band()
+def _halves(wave: Callable[[Doubles], Doubles]) -> tuple[Floats, int]:
+    """First halves of orthonormal columns over a ring: those that span _STEADY_HZ, then those of _LOW_HZ.
+
+    Args:
+        wave: np.cos or np.sin.
+
+    Returns:
+        Shape (_HALF_RING, n), and how many of them are of _STEADY_HZ.
+    """
+    parts = []
+    for frequencies_hz in (_STEADY_HZ, _LOW_HZ):
+        used = frequencies_hz if wave is np.cos else frequencies_hz[frequencies_hz > 0]
+        columns, _ = np.linalg.qr(wave(2 * np.pi * used / SAMPLE_RATE_HZ * _SINCE_MIDDLE[:, None]))
+        parts.append(columns[:_HALF_RING])
+    return np.ascontiguousarray(np.concatenate(parts, axis=1), dtype=np.float32), parts[0].shape[1]
+
+
+_EVEN, _N_EVEN_STEADY = _halves(np.cos)
+_ODD, _N_ODD_STEADY = _halves(np.sin)
 
 
 @dataclass(frozen=True)
@@ -131,27 +159,39 @@ def screen(before: Floats, now: Floats) -> Screened:
     passed &= best_low > MIN_DOMINANCE * low.sum(axis=0)
     passed &= best_high > MIN_DOMINANCE * high.sum(axis=0)
     where = np.flatnonzero(passed)
-    low, high = low[:, where], high[:, where]
-    digit = 4 * low.argmax(axis=0) + high.argmax(axis=0)
-    return _by_energy(before, now, where, digit, low.max(axis=0) + high.max(axis=0))
+    if not where.size:
+        return _NOTHING
+    powers = powers[:, where]
+    digit = 4 * powers[:4].argmax(axis=0) + powers[4:].argmax(axis=0)
+    return _by_energy(before, now, where, digit, (best_low + best_high)[where])
 
 
 def _by_energy(before: Floats, now: Floats, where: Ints, digit: Ints, tones: Floats) -> Screened:
     """Keep the rows whose tones hold enough of the energy, of all of it or of what lies above 565 Hz."""
     # The correlators' middle 160 samples of energy: from 199 to 39 samples before the end.
-    energy = np.einsum("ij,ij->i", now[where, :121], now[where, :121])
-    ahead = before[where, BLOCK - 39 :]
-    energy += np.einsum("ij,ij->i", ahead, ahead)
-    clear = tones > CLEAR_SHARE * energy
+    if where.size > now.shape[0] // _MANY:
+        energy = (_energies(before[:, BLOCK - 39 :]) + _energies(now[:, : BLOCK - 39]))[where]
+    else:
+        energy = _energies(before[where, BLOCK - 39 :]) + _energies(now[where, : BLOCK - 39])
     enough = tones > MIN_SHARE * energy
-    doubtful = np.zeros(where.size, dtype=np.bool_)
-    low_band = np.zeros(where.size, dtype=np.bool_)
-    rest = np.flatnonzero(~clear)
+    doubtful, low_band = np.zeros((2, where.size), dtype=np.bool_)
+    rest = np.flatnonzero(tones <= CLEAR_SHARE * energy)
     if rest.size:
-        audio = np.concatenate([before[where[rest], BLOCK - 96 :], now[where[rest]]], axis=1)
+        audio = np.empty((rest.size, _FFT), dtype=np.float32)
+        audio[:, _FFT - BLOCK :] = now[where[rest]]
+        audio[:, : _FFT - BLOCK] = before[where[rest], 2 * BLOCK - _FFT :]
         enough[rest], doubtful[rest], low_band[rest] = _by_spectrum(audio, digit[rest], enough[rest])
     kept = np.flatnonzero(enough | doubtful)
     return Screened(where[kept], digit[kept], low_band[kept], doubtful[kept])
+
+
+_MANY: Final = 3
+"""From a third of the rows on it costs less to sum all of them where they are than to copy some."""
+
+
+def _energies(audio: Floats) -> Floats:
+    energies: Floats = np.einsum("ij,ij->i", audio, audio)
+    return energies
 
 
 def _by_spectrum(audio: Floats, digit: Ints, enough: Bools) -> tuple[Bools, Bools, Bools]:
@@ -165,38 +205,62 @@ def _by_spectrum(audio: Floats, digit: Ints, enough: Bools) -> tuple[Bools, Bool
     Returns:
         Whether the row passes, else whether it may be a key over a dial tone, and low_band, as in Screened.
     """
-    lines = audio @ _LOW_LINES
-    lines *= lines
-    below = lines[:, : _LOW_BIN - 1] + lines[:, _LOW_BIN - 1 :]  # lines 1, 2, ... of the spectrum
-    steady = below[:, _HUM.start - 1 : _HUM.stop - 1].sum(axis=1)
-    steady += below[:, _DIAL.start - 1 : _DIAL.stop - 1].sum(axis=1)
-    low_energy = below.sum(axis=1)
-    dial_tone = steady > MIN_STEADY_SHARE * low_energy
+    squares = audio @ _LOW_LINES
+    squares *= squares
+    steady, low = (squares @ _LOW_SUMS).T
+    dial_tone = steady > MIN_STEADY_SHARE * low
     passes, low_band = np.zeros((2, digit.size), dtype=np.bool_)
-    rows = np.flatnonzero(enough | dial_tone)
-    pair, above, strongest = _beside(audio[rows], digit[rows])
-    passes[rows] = enough[rows] & (strongest < MAX_LINE * pair)
-    dial_tone[rows] &= pair > MIN_SHARE * above
-    low_band[rows] = low_energy[rows] > 0.3 * pair
+    rows = np.flatnonzero(enough)
+    if rows.size:
+        pair, above, strongest = _beside(audio[rows], digit[rows])
+        passes[rows] = strongest < MAX_LINE * pair
+        dial_tone[rows] &= pair > MIN_SHARE * above
+        low_band[rows] = low[rows] > 0.3 * pair
+    rows = np.flatnonzero(dial_tone & ~enough)
+    if rows.size:
+        pair, above = _pair(audio[rows], digit[rows], low[rows])
+        dial_tone[rows] = pair > MIN_SHARE * above
+        low_band[rows] = low[rows] > 0.3 * pair
     return passes, dial_tone & ~passes, low_band
 
 
-def _beside(part: Floats, digit: Ints) -> tuple[Floats, Floats, Floats]:
-    """Energy of the two tones, of all above 565 Hz, and of the strongest line besides the tones, in the
-    Hann-windowed end of the audio.
+def _pair(audio: Floats, digit: Ints, low: Floats) -> tuple[Floats, Floats]:
+    """Energy of the two tones and of all above 565 Hz, in the spectrum of the Hann-windowed audio.
 
     Args:
-        part: shape (n, _FFT).
+        audio: shape (n, _FFT).
+        digit: index into KEYS, one for each.
+        low: energy below 565 Hz.
+    """
+    squares = audio @ _NEAR_LINES
+    squares *= squares
+    n_lines = squares.shape[1] // 2
+    near = squares[:, :n_lines] + squares[:, n_lines:]
+    pair = near[np.arange(digit.size)[:, None], _near(digit) - _FIRST_NEAR].sum(axis=1)
+    windowed = audio * _HANN
+    # Parseval: twice the energy is in the lines from the second to the last but one.
+    first, last = ((audio @ _ENDS) ** 2).T
+    total = (_FFT * np.einsum("ij,ij->i", windowed, windowed) - first + last) / 2
+    return pair, total - low
+
+
+def _near(digit: Ints) -> Ints:
+    """The ten lines around a key's tones, shape (n, 10)."""
+    row, column = np.divmod(digit, 4)
+    return np.concatenate([_TONE_BINS[row, None] + _NEAR, _TONE_BINS[4 + column, None] + _NEAR], axis=1)
+
+
+def _beside(audio: Floats, digit: Ints) -> tuple[Floats, Floats, Floats]:
+    """What _pair tells, by the whole spectrum, and the energy of the strongest line besides the two tones.
+
+    Args:
+        audio: shape (n, _FFT).
         digit: index into KEYS, one for each.
     """
-    spectrum = np.fft.rfft(part * _HANN, axis=1)
+    spectrum = np.fft.rfft(audio * _HANN, axis=1)
     power = np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32)
     power[:, 0] = 0.0
-    row, column = np.divmod(digit, 4)
-    # The five lines around a tone: Hann-windowed and up to 2 % off it is inside.
-    around = np.arange(-2, 3)
-    near = np.concatenate([_TONE_BINS[row, None] + around, _TONE_BINS[4 + column, None] + around], axis=1)
-    rows = np.arange(digit.size)[:, None]
+    rows, near = np.arange(digit.size)[:, None], _near(digit)
     pair = power[rows, near].sum(axis=1)
     above = power[:, _LOW_BIN:].sum(axis=1)
     power[rows, near] = 0.0
@@ -212,6 +276,15 @@ def lasting_dial_tone(audio: Floats) -> Bools:
     Args:
         audio: shape (n, RING).
     """
-    steady, low = audio @ _STEADY, audio @ _ALL_LOW
-    held: Bools = np.einsum("ij,ij->i", steady, steady) > MIN_LASTING_SHARE * np.einsum("ij,ij->i", low, low)
+    first, second = audio[:, :_HALF_RING], audio[:, : _HALF_RING - 1 : -1]
+    even, odd = (first + second) @ _EVEN, (first - second) @ _ODD
+    even *= even
+    odd *= odd
+    steady = even[:, :_N_EVEN_STEADY].sum(axis=1) + odd[:, :_N_ODD_STEADY].sum(axis=1)
+    low = even[:, _N_EVEN_STEADY:].sum(axis=1) + odd[:, _N_ODD_STEADY:].sum(axis=1)
+    held: Bools = steady > MIN_LASTING_SHARE * low
     return held
+
+
+_NO_ROWS: Final[Ints] = np.zeros(0, dtype=np.int64)
+_NOTHING: Final = Screened(_NO_ROWS, _NO_ROWS, _NO_ROWS > 0, _NO_ROWS > 0)

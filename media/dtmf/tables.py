@@ -33,8 +33,9 @@ break."""
 SPAN: Final = 480
 """The longest span one fit looks at: 60 ms."""
 
-PAD: Final = SPAN // 2
-"""Zeros kept on either side of a ring under examination, so that every span is one stretch of it."""
+PAD: Final = 2 * BLOCK
+"""Zeros kept on either side of a ring under examination, so that every span is one stretch of it: whole
+blocks, of more than half a span."""
 
 TONES_HZ: Final[Doubles] = np.array(ROWS_HZ + COLUMNS_HZ)
 """The eight frequencies, low group first."""
@@ -124,7 +125,7 @@ def high_passed(audio: Floats) -> Floats:
     return np.ascontiguousarray(filtered, dtype=np.float32)
 
 
-_HIGH_PASS_FFT: Final = 1000
+_HIGH_PASS_FFT: Final = 1024
 """Of the 1038 samples a convolution has, the first 39 are cut off: only those may hold what wraps around."""
 
 _HIGH_PASS_SPECTRUM: Final[Complexes] = np.fft.rfft(HIGH_PASS, _HIGH_PASS_FFT).astype(np.complex64)
