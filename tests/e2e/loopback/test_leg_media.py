@@ -294,7 +294,7 @@ def test_different_digits_arrive_by_one_packet_each(core: Core, wire: WirePhone)
 @pytest.mark.xfail(
     chosen_engine() is None,
     strict=True,
-    reason="the wheel's pjmedia tells presses of a key apart by falling durations, not by timestamps: one is missed",
+    reason="the wheel's pjmedia tells presses of a key apart by falling durations: one is missed",
 )
 def test_one_key_twice_arrives_by_one_packet_each(core: Core, wire: WirePhone) -> None:
     invite = answered(core, wire)

@@ -16,7 +16,7 @@ def source(tmp_path: Path) -> Path:
     """A source that has every place, and nothing else."""
     for file, places in groupby(sorted(CORRECTIONS, key=lambda one: one.file), key=lambda one: one.file):
         path = tmp_path / file
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(["begin", *(one.old for one in places), "end"]))
     return tmp_path
 
