@@ -20,13 +20,13 @@ from media.wav import write_alaw
 SUBJECTS: dict[str, type[Ours] | type[Asterisk]] = {"ours": Ours, "asterisk": Asterisk}
 TICK_S = 0.02
 PROMPT_S = 2.0
-PROMPT_EVERY_S = 0.25
+PROMPT_EVERY_S = 0.2
 PROMPT_PACKETS = 5
 """Of the prompt, until the telephone hangs up."""
 
-TALK_EVERY_S = 1.6
+TALK_EVERY_S = 1.4
 MARKS = 3
-FIRST_MARK, NEXT_MARK = 25, 8
+FIRST_MARK, NEXT_MARK = 25, 6
 """Packets of the talk."""
 AFTER_LAST_MARK_S = 0.2
 RECOGNISED = 64

@@ -9,7 +9,7 @@ began within 60 ms of the 200, and when the calls really came at the rate. A cal
 takes it: ours by `Application.notify`, Asterisk by Originate of its manager interface and Playback.
 
 The subject alone on core 0, the telephones on core 1; they talk from their answer on. Steps rise by a tenth
-(a quarter in the short form); the figure is the mean of the repeats. A step that failed while the telephones
+(a half in the short form); the figure is the mean of the repeats. A step that failed while the telephones
 were late themselves is said to be their limit. Budget: 0.6 × Asterisk. CI only checks that it still runs.
 """
 
@@ -58,7 +58,7 @@ class Plan:
     @classmethod
     def of(cls, quick: bool) -> "Plan":
         """Coarse and once, or fine and twice."""
-        return cls(ramp(40, 1.25, 400, 1.5), 1) if quick else cls(ramp(50, 1.1, 450, 3.0), 2)
+        return cls(ramp(40, 1.5, 400, 1.0), 1) if quick else cls(ramp(50, 1.1, 450, 2.5), 2)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class Plan:
     @classmethod
     def of(cls, quick: bool) -> "Plan":
         """Few calls: the telephones must not take the second core from its worker."""
-        return cls(15, 4.0) if quick else cls(40, 20.0)
+        return cls(15, 3.0) if quick else cls(40, 20.0)
 
 
 @dataclass(frozen=True)
