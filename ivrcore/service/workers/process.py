@@ -17,6 +17,9 @@ from ivrcore.service.workers.settings import WorkerSettings
 
 log = logging.getLogger("ivrcore.workers")
 
+REFUSED = 2
+"""Exit status of a command that cannot work, after a line that says what to change."""
+
 _SOURCE_ROOT = Path(ivrcore.__file__).parents[1]
 
 
@@ -72,6 +75,17 @@ def spawn(directory: Path, command: Sequence[str] | None = None) -> subprocess.P
             )
     except OSError as error:
         raise WorkerError(f"{arguments[0]}: cannot be started: {error.strerror}") from error
+
+
+def refusal(directory: Path, status: int | None) -> str:
+    """Why a worker of ours refused its settings, in the line it left; "" when that is not how it ended."""
+    if status != REFUSED:
+        return ""
+    try:
+        lines = (directory / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return lines[-1].removeprefix("ivrcore: ") if lines else ""
 
 
 def kill(pid: int) -> None:

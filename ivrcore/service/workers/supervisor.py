@@ -28,7 +28,7 @@ from ivrcore.service.workers.job import Job
 from ivrcore.service.workers.link import Connect, Link
 from ivrcore.service.workers.listener import Adopted, Listener, LostCall, SupervisorSettings, WorkerInfo
 from ivrcore.service.workers.post import Post
-from ivrcore.service.workers.process import Spawn, kill, make_directory, spawn
+from ivrcore.service.workers.process import Spawn, kill, make_directory, refusal, spawn
 from ivrcore.service.workers.recovery import Recovery
 from sip.reactor import ReactorTime
 
@@ -365,7 +365,8 @@ class Supervisor:
         """See link.Owner."""
         post = self._post_of(link)
         if post is not None and (status := post.exit_status()) is not None:
-            reason = f"{reason}, exit status {status}"
+            said = refusal(link.directory, status)
+            reason = f"{reason}, exit status {status}" + (f": {said}" if said else "")
         level = logging.INFO if self._closing or link.draining else logging.ERROR
         log.log(level, "worker %s: %s", link.id, reason)
         del self._links[link.id]

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from ivrcore.cli import app
 from ivrcore.service.workers.directory import Lock
-from ivrcore.service.workers.process import make_directory
+from ivrcore.service.workers.process import make_directory, refusal
 from ivrcore.service.workers.settings import WorkerSettings
 
 
@@ -37,6 +37,26 @@ def test_directory_of_another_worker_is_refused(tmp_path: Path, monkeypatch: pyt
     assert (status, len(lines)) == (2, 1)
     assert lines[0].startswith(f"ivrcore: {directory} is in use")
     assert Path.cwd() == here
+
+
+@pytest.mark.parametrize(
+    ("log", "status", "says"),
+    [
+        ("ivrcore: UDP port 5060 on ::1 is in use\n", 2, "UDP port 5060 on ::1 is in use"),
+        ('{"message": "SIP on …"}\nivrcore: no room\n', 2, "no room"),
+        ("ivrcore: no room\n", 1, ""),
+        ("ivrcore: no room\n", -9, ""),
+        ("ivrcore: no room\n", None, ""),
+        ("", 2, ""),
+        (None, 2, ""),
+    ],
+)
+def test_line_of_a_refusal_is_read_from_the_worker_s_log(
+    tmp_path: Path, log: str | None, status: int | None, says: str
+) -> None:
+    if log is not None:
+        (tmp_path / "log").write_text(log, encoding="utf-8")
+    assert refusal(tmp_path, status) == says
 
 
 def test_help_does_not_offer_it() -> None:
