@@ -44,6 +44,7 @@ class SessionOptions:
     transport: Transport = Transport.UDP
     srtp: Srtp = Srtp.OFF
     tls_authorities: str = ""
+    rtp_timeout_s: float = 0.0
 
 
 Begin: TypeAlias = "Callable[[Application, Callable[[Entry], None]], Deferred[CallRecord]]"
@@ -71,6 +72,7 @@ def run_session(options: SessionOptions, begin: Begin) -> int:
             trace_file=options.trace,
             tls_port=0 if options.transport is Transport.TLS else None,
             tls_authorities=options.tls_authorities,
+            rtp_timeout_s=options.rtp_timeout_s,
         ),
         trunk=Trunk(
             host=options.trunk_host,

@@ -27,6 +27,9 @@ AlsoBind: TypeAlias = Annotated[
 ]
 SipPort: TypeAlias = Annotated[int, typer.Option(help="UDP port for SIP; 0 takes a free one.")]
 RingTimeout: TypeAlias = Annotated[int, typer.Option(help="Seconds each party may ring.")]
+RtpTimeout: TypeAlias = Annotated[
+    float, typer.Option(help="Give up a party from which no RTP and no RTCP comes for so long; 0 for never.")
+]
 Data: TypeAlias = Annotated[
     Path, typer.Option(help="Directory for recordings, captures and prepared prompts.")
 ]

@@ -17,6 +17,7 @@ from pydantic import (
 
 PortNumber: TypeAlias = Annotated[int, Field(ge=0, le=65535)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86400 * 366, allow_inf_nan=False)]
+SecondsOrNever: TypeAlias = Annotated[float, Field(ge=0, le=86400 * 366, allow_inf_nan=False)]
 Amount: TypeAlias = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6)]
 
 

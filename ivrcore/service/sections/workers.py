@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from ivrcore.service.sections.base import OptionalPath, PortNumber, Seconds, Section
+from ivrcore.service.sections.base import OptionalPath, PortNumber, Seconds, SecondsOrNever, Section
 from sip.endpoint import EndpointSettings
 from sip.errors import SipConfigError
 from sip.rtp_ports import FIRST_PORT, LAST_PORT
@@ -61,6 +61,14 @@ class WorkersSettings(Section):
     codecs: tuple[str, ...] = Field(
         default=DEFAULT_CODECS, description="Offered and accepted codecs, best first."
     )
+    rtp_timeout_s: SecondsOrNever = Field(
+        default=60.0,
+        description="A telephone that is up and sends neither RTP nor RTCP for so long is taken for gone: "
+        "its call ends with 8001; 0: never.",
+    )
+    rtp_hold_timeout_s: SecondsOrNever = Field(
+        default=1800.0, description="The same while the telephone has put the call on hold; 0: never."
+    )
     orphan_s: Seconds = Field(
         default=300.0, description="A worker without calls and without a front end ends after this."
     )
@@ -100,6 +108,8 @@ class WorkersSettings(Section):
             tls_authorities=_text(self.tls_authorities),
             rtp_first_port=self.rtp_first_port,
             rtp_last_port=self.rtp_last_port,
+            rtp_timeout_s=self.rtp_timeout_s,
+            rtp_hold_timeout_s=self.rtp_hold_timeout_s,
         )
 
     @model_validator(mode="after")

@@ -36,6 +36,7 @@ from ivrcore.flows.testing import (
 from ivrcore.recorder import Recorder
 from ivrcore.request import CallbackRequest, NotificationElement, NotificationRequest
 from ivrcore.runner import CallRunner
+from ivrcore.service.notify.causes import fee_causes
 from ivrcore.timeline import describe, explain_failure
 from sip import cause
 from sip.leg import Leg
@@ -189,6 +190,17 @@ def test_record_tells_whose_telephone_is_gone_and_keeps_the_recording(
     told = [text for entry in stage.observed if (text := describe(entry)) is not None]
     assert "nothing comes from B any more" in told
     assert stage.reactor.pending() == 0
+
+
+def test_cdr_counts_it_as_a_failure_after_the_answers() -> None:
+    stage = Stage()
+    stage.answer("call-A", "call-B")
+    stage.endpoint.legs["call-B"].emit_media_lost()
+    stage.reactor.advance()
+    causes = fee_causes(stage.record.as_json())
+    # An answered leg has no cause of its own in a CDR, however it ended.
+    assert (causes.first_leg_q850, causes.second_leg_q850, causes.sip_status) == (0, 0, 0)
+    assert (causes.release_point, causes.failed) == (8001, True)
 
 
 def test_both_telephones_are_told_the_cause() -> None:

@@ -1,6 +1,7 @@
 """What the service's file says of SIP and RTP: how workers get it, and what is refused in one line."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ also_bind = "[::1]"
 sip_port = 5070
 rtp_first_port = 20000
 rtp_last_port = 20999
+rtp_timeout_s = 30
+rtp_hold_timeout_s = 0
 tls_port = 5061
 tls_certificate = "ours.pem"
 tls_key = "ours.key"
@@ -59,6 +62,7 @@ def test_every_setting_of_sip_reaches_the_worker_through_its_file(file: Path, tm
     assert tuple(map(str, endpoint.addresses)) == ("127.0.0.1", "::1")
     assert (endpoint.sip_port, endpoint.tls_port) == (5070, 5061)
     assert (endpoint.rtp_first_port, endpoint.rtp_last_port) == (20000, 20999)
+    assert (endpoint.rtp_timeout_s, endpoint.rtp_hold_timeout_s) == (30.0, 0.0)
     assert endpoint.tls_certificate == str(tmp_path / "ours.pem")
     assert endpoint.tls_key == str(tmp_path / "ours.key")
     assert endpoint.tls_authorities == str(tmp_path / "theirs.pem")
@@ -67,10 +71,18 @@ def test_every_setting_of_sip_reaches_the_worker_through_its_file(file: Path, tm
     assert worker.routes.trunk_for("+12025550100").transport is Transport.UDP
 
 
-def test_defaults_are_those_of_an_endpoint() -> None:
+def test_defaults_are_those_of_an_endpoint_but_for_telephones_that_are_gone() -> None:
     endpoint = supervisor_settings(load(None)).worker.endpoint
     plain = EndpointSettings(cache_dir=endpoint.cache_dir)
-    assert endpoint == plain
+    assert endpoint == replace(plain, rtp_timeout_s=60.0, rtp_hold_timeout_s=1800.0)
+
+
+@pytest.mark.parametrize(
+    "setting", ["rtp_timeout_s = -1", "rtp_hold_timeout_s = nan", "rtp_timeout_s = true"]
+)
+def test_impossible_rtp_time_out_is_refused_by_name(file: Path, setting: str) -> None:
+    with pytest.raises(SettingsError, match=rf"workers\.{setting.split()[0]}"):
+        loaded(file, f"[workers]\n{setting}")
 
 
 def test_port_for_tls_is_opened_only_for_a_tls_trunk(file: Path) -> None:
