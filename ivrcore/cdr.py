@@ -8,6 +8,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 from ivrcore.codes import StateCode
@@ -41,7 +42,10 @@ History: TypeAlias = Sequence[Entry]
 
 @dataclass(frozen=True)
 class LegRecord:
-    """One party of the call; moments are monotonic seconds, None for what did not happen."""
+    """One party of the call; moments are monotonic seconds, None for what did not happen.
+
+    `rejected_packets`: RTP and RTCP of strangers that its leg refused; None where nobody counts them.
+    """
 
     number: str
     display: str
@@ -51,6 +55,7 @@ class LegRecord:
     ended_at_s: float | None = None
     q850: int = 0
     sip_status: int = 0
+    rejected_packets: int | None = None
 
 
 @dataclass(frozen=True)
@@ -162,6 +167,7 @@ class CallRecord:
             "endedAt": self.utc(leg.ended_at_s),
             "q850": leg.q850,
             "sipStatus": leg.sip_status,
+            "rejectedPackets": leg.rejected_packets,
         }
 
 
@@ -172,11 +178,13 @@ def fold(
     *,
     utc_offset_s: float,
     recording: RecordingRecord | None = None,
+    rejected_packets: Mapping[Party, int | None] = MappingProxyType({}),
 ) -> CallRecord:
     """Make the record of a finished call.
 
     Args:
         parties: everybody the call may have dialled, A at least.
+        rejected_packets: by party; no flow decides by them, so they are not in the history.
 
     Raises:
         ValueError: the history has no end, or more than one.
@@ -186,11 +194,15 @@ def fold(
         raise ValueError(f"session {session}: {len(closes)} ends of call in its history, must be 1")
     (close,) = closes
     assert isinstance(close.what, CloseCall)
+
+    def leg(party: Party) -> LegRecord:
+        return _leg(party, parties[party], history, rejected_packets.get(party))
+
     return CallRecord(
         session=session,
         verdict=close.what.verdict,
-        a=_leg(Party.A, parties[Party.A], history),
-        b=_leg(Party.B, parties[Party.B], history) if Party.B in parties else None,
+        a=leg(Party.A),
+        b=leg(Party.B) if Party.B in parties else None,
         started_at_s=history[0].at_s,
         ended_at_s=close.at_s,
         utc_offset_s=utc_offset_s,
@@ -232,7 +244,7 @@ def _collected(history: History) -> tuple[CollectedRecord, ...]:
     return tuple(collected)
 
 
-def _leg(party: Party, called: Called, history: History) -> LegRecord:
+def _leg(party: Party, called: Called, history: History, rejected_packets: int | None) -> LegRecord:
     reported: dict[Status, float] = {}
     called_at_s: float | None = None
     ended_at_s: float | None = None
@@ -259,6 +271,7 @@ def _leg(party: Party, called: Called, history: History) -> LegRecord:
         ended_at_s=ended_at_s,
         q850=q850,
         sip_status=sip_status,
+        rejected_packets=rejected_packets,
     )
 
 

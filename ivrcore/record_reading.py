@@ -40,6 +40,7 @@ def record_of_json(raw: Mapping[str, Any], utc_offset_s: float) -> CallRecord:
             ended_at_s=at_s(of["endedAt"]),
             q850=of["q850"],
             sip_status=of["sipStatus"],
+            rejected_packets=of.get("rejectedPackets"),  # records of before have none
         )
 
     ended_by = None if raw["endedBy"] == "platform" else Party(raw["endedBy"])

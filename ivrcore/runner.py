@@ -119,6 +119,7 @@ class CallRunner:
         self._bridge: Bridge | None = None
         self._timers: dict[Timer, DelayedCall] = {}
         self._collections: dict[Party, Collection] = {}
+        self._rejected: dict[Party, int | None] = {}
         self._recording: Deferred[RecordingRecord] | None = None
         self._done: Deferred[CallRecord] = Deferred()
         self._utc_offset_s = clock.utc() - clock.monotonic()
@@ -257,6 +258,7 @@ class CallRunner:
                 if rejected:
                     log.warning("%s: refused %d strange packets to %s", self._session, rejected, party.value)
                 cause = Cause(why.q850, why.sip_status, sip_cause.state_code(why))
+                self._rejected[party] = rejected
                 self._take(LegHungUp(party, cause, by_remote), event.at_s)
             case sip_events.LegMediaLost(quiet_s=quiet_s):
                 log.warning("%s: nothing has come from %s for %.0f s", self._session, party.value, quiet_s)
@@ -339,6 +341,7 @@ class CallRunner:
             self.history,
             utc_offset_s=self._utc_offset_s,
             recording=recording,
+            rejected_packets=self._rejected,
         )
         self._legs.clear()
         self._bridge = None

@@ -297,6 +297,7 @@ def test_record_of_one_party_has_one_leg() -> None:
             "endedAt": "1970-01-01T00:16:42.100Z",
             "q850": 16,
             "sipStatus": 0,
+            "rejectedPackets": None,
         }
     }
     assert told["collected"] == [
