@@ -231,7 +231,7 @@ def lost_record(
 
 def _lost_leg(number: str, display: str) -> dict[str, object]:
     times: dict[str, object] = dict.fromkeys(("calledAt", "rangAt", "answeredAt", "endedAt"))
-    return {"number": number, "display": display, **times, "q850": 0, "sipStatus": 0}
+    return {"number": number, "display": display, **times, "q850": 0, "sipStatus": 0, "rejectedPackets": None}
 
 
 def _recorded(call: Call, record: Mapping[str, object], domain: str, bucket: str) -> dict[str, object]:
