@@ -12,6 +12,7 @@ from ivrcore.service.model import Service
 from media.fingerprint import KnownSignal, identify
 from media.testsignal import talk
 from media.wav import read_info, read_pcm, write_alaw
+from sip.engine_choice import chosen_engine
 from sip.softphone import Script
 from tests.e2e.loopback.parties import Phone
 from tests.e2e.service.crowd import Crowd
@@ -125,6 +126,28 @@ def test_what_happens_while_the_front_end_is_away_is_told_afterwards(
     assert kinds(receiver, session) == CALLBACK_EVENTS
     assert house.cdr(session).state_code == 0
     assert house.open_sessions() == set()
+
+
+@pytest.mark.skipif(chosen_engine() is not None, reason="no job waits for one of a thousand legs")
+def test_call_that_waits_for_legs_is_with_a_worker_before_the_front_end_leaves(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    with (
+        Crowd(tmp_path / "a", talk_ms=60_000) as a,
+        Crowd(tmp_path / "b", talk_ms=3000) as b,
+        House(tmp_path, {A: a.address, B: b.address}, work="queue_wait_s = 20.0") as house,
+    ):
+        talking = [call_back(house, receiver, record="false") for _ in range(2)]  # the engine's four legs
+        order = {"displayNbr": DISPLAY_A, "callerNbr": A, "displayCalleeNbr": DISPLAY_B, "calleeNbr": B}
+        answer = house.customer(Service.CALLBACK).click_to_call(**order, **house.pushed_to(receiver))
+        assert answer.code == "0", answer.body
+        session = str(answer.body["sessionId"])
+        assert kinds(receiver, session) == []
+        assert house.stop(signal.SIGHUP) == 0
+        house.start()
+        receiver.wait_for_fee(session, 30.0)
+        assert kinds(receiver, session) == CALLBACK_EVENTS
+        assert [house.cdr(one).state_code for one in (*talking, session)] == [0, 0, 0]
 
 
 def test_sigterm_lets_calls_end_until_the_deadline_and_leaves_nothing(
