@@ -13,7 +13,9 @@ ACK_BOUND_S = 0.05
 PROMPT_BOUND_S = 0.06
 """95 of 100 prompts of a step begin within it, counted from the 200."""
 LEAST_OF_RATE = 0.97
-"""Of the rate that was asked for must come: a caller that cannot keep its pace has reached its limit."""
+LAST_LATE_S = 0.05
+"""So much of the rate that was asked for must come, and the last call may be late besides: a caller that
+cannot keep its pace has reached its limit."""
 TELEPHONES_LATE = 0.02
 """More late packets of the telephones' own than this share, and a step that failed proves nothing."""
 
@@ -82,9 +84,9 @@ def faults(step: Step, calls: Sequence[Seen], prompt_packets: int) -> list[str]:
     if cut:
         found.append(f"{cut} of {step.calls} prompts not whole")
     if len(calls) > 1:
-        rate = (len(calls) - 1) / max(1e-9, calls[-1].invited_s - calls[0].invited_s)
-        if rate < LEAST_OF_RATE * step.rate:
-            found.append(f"{rate:.0f} calls/s came")
+        took_s = calls[-1].invited_s - calls[0].invited_s
+        if took_s - LAST_LATE_S > (len(calls) - 1) / (LEAST_OF_RATE * step.rate):
+            found.append(f"{(len(calls) - 1) / took_s:.0f} calls/s came")
     for what, bound_s, delays_s in (
         ("INVITE to ACK", ACK_BOUND_S, [c.acked_s - c.invited_s for c in calls if c.acked_s is not None]),
         (

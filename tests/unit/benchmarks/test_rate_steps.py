@@ -70,5 +70,13 @@ def test_calls_that_come_slower_than_asked_are_a_fault() -> None:
     assert faults(STEP, calls, WHOLE) == ["45 calls/s came"]
 
 
+def test_last_call_may_come_a_little_late() -> None:
+    calls = in_order()
+    calls[-1] = Seen(*(at_s + 0.1 for at_s in (1.98, 1.981, 1.982, 1.991)), WHOLE)
+    assert faults(STEP, calls, WHOLE) == []
+    calls[-1] = Seen(*(at_s + 0.12 for at_s in (1.98, 1.981, 1.982, 1.991)), WHOLE)
+    assert faults(STEP, calls, WHOLE) == ["47 calls/s came"]
+
+
 def test_step_without_any_call_names_only_what_is_missing() -> None:
     assert faults(STEP, [], WHOLE) == ["100 of 100 calls did not come"]
