@@ -10,11 +10,14 @@ STEP = Step(50.0, 2.0)
 WHOLE = 25
 
 
+def call_at(at_s: float) -> Seen:
+    """200 after 1 ms, ACK after 2 ms, prompt after 11 ms."""
+    return Seen(at_s, at_s + 0.001, at_s + 0.002, at_s + 0.011, WHOLE)
+
+
 def in_order() -> list[Seen]:
-    """A hundred calls, 20 ms apart: 200 after 1 ms, ACK after 2 ms, prompt after 11 ms."""
-    return [
-        Seen(at_s, at_s + 0.001, at_s + 0.002, at_s + 0.011, WHOLE) for at_s in (0.02 * n for n in range(100))
-    ]
+    """A hundred calls, 20 ms apart."""
+    return [call_at(0.02 * n) for n in range(100)]
 
 
 def test_ramp_rises_by_its_factor_to_the_most() -> None:
@@ -63,18 +66,15 @@ def test_prompts_that_begin_late_are_a_fault() -> None:
 
 
 def test_calls_that_come_slower_than_asked_are_a_fault() -> None:
-    calls = [
-        Seen(1.1 * call.invited_s, 1.1 * call.invited_s, 1.1 * call.invited_s, 1.1 * call.invited_s, WHOLE)
-        for call in in_order()
-    ]
+    calls = [call_at(1.1 * call.invited_s) for call in in_order()]
     assert faults(STEP, calls, WHOLE) == ["45 calls/s came"]
 
 
 def test_last_call_may_come_a_little_late() -> None:
     calls = in_order()
-    calls[-1] = Seen(*(at_s + 0.1 for at_s in (1.98, 1.981, 1.982, 1.991)), WHOLE)
+    calls[-1] = call_at(1.98 + 0.1)
     assert faults(STEP, calls, WHOLE) == []
-    calls[-1] = Seen(*(at_s + 0.12 for at_s in (1.98, 1.981, 1.982, 1.991)), WHOLE)
+    calls[-1] = call_at(1.98 + 0.12)
     assert faults(STEP, calls, WHOLE) == ["47 calls/s came"]
 
 
