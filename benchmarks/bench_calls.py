@@ -144,7 +144,7 @@ def line_of(figure: Figure) -> str:
 
 
 def report(figures: list[Figure], versions: dict[str, str], plan: Plan, command: str) -> str:
-    """The page: RESULTS.md."""
+    """A page of its own, with packets and load averages."""
     lines = [
         "# What a call costs, beside Asterisk",
         "",
@@ -221,7 +221,7 @@ def main() -> int:
     parser.add_argument("--who", choices=tuple(SUBJECTS), help="one of them alone")
     parser.add_argument("--what", choices=("record", "prompt", "short"), help="one question alone")
     parser.add_argument("--streams", choices=("rtp_load", "sipp"), default="rtp_load")
-    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/RESULTS.md")
+    parser.add_argument("--output", type=Path, default=ROOT / "build/bench/calls.md")
     options = parser.parse_args()
     # A bench that is stopped still takes its container and its telephones with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -236,11 +236,9 @@ def main() -> int:
     )
     with tempfile.TemporaryDirectory(prefix="bench-calls-") as folder:
         figures, versions = measure(Path(folder), plan)
-    overridden = len(sys.argv) > (2 if options.quick else 1)
-    command = "make bench-quick" if options.quick else "make bench"
-    if overridden:
-        command = " ".join(("python benchmarks/bench_calls.py", *sys.argv[1:]))
+    command = " ".join(("python benchmarks/bench_calls.py", *sys.argv[1:]))
     page = report(figures, versions, plan, command)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(page)
     print(page)
     return 0
