@@ -50,7 +50,7 @@ class Plan:
     @classmethod
     def of(cls, quick: bool) -> "Plan":
         """At least 15 samples of each of ours alone in the short form, 50 of both's in the long one."""
-        return cls(15, 5, 2, ("ours",)) if quick else cls(60, 20, 6)
+        return cls(15, 5, 1, ("ours",)) if quick else cls(60, 20, 4)
 
 
 def percentile_ms(delays_s: Sequence[float], percent: float) -> float | None:

@@ -16,8 +16,8 @@ from tests.e2e.loopback.keyphone import Packet, Press, audio_packets, event_pack
 from tests.e2e.loopback.parties import Core
 
 TICK_S = 0.02
-KEYS = "159*7#0246"
-KEY_S, KEY_EVERY_S = 0.06, 0.2
+KEYS = "159*7#02468ABCD3"
+KEY_S, KEY_EVERY_S = 0.06, 0.15
 FIRST_KEY_S = 0.5
 GRACE_S = 8.0
 TRIES = 3

@@ -88,7 +88,7 @@ def knee(quick: bool, tell: Tell) -> list[Row]:
     if not quick:
         return knee.measure(False, tell)
     knees = {}
-    for who, start, step in (("ours", 500, 100), ("asterisk", 200, 50)):
+    for who, start, step in (("ours", 500, 150), ("asterisk", 200, 50)):
         found = knee.Knee(0)
         while not found.calls and start >= LEAST_CALLS:  # a slow machine may not carry the first step
             plan = replace(knee.quick_plan(who, "record"), start=start, step=step, window_s=QUICK_WINDOW_S)

@@ -58,7 +58,7 @@ class Plan:
     @classmethod
     def of(cls, quick: bool) -> "Plan":
         """Coarse and once, or fine and twice."""
-        return cls(ramp(40, 1.5, 400, 1.0), 1) if quick else cls(ramp(50, 1.1, 450, 2.5), 2)
+        return cls(ramp(60, 1.5, 400, 1.0), 1) if quick else cls(ramp(50, 1.1, 450, 2.5), 2)
 
 
 @dataclass(frozen=True)
