@@ -160,32 +160,39 @@ _FINISHED: Final[Bools] = (CENTRES + WINDOW / 2 <= RING - HIGH_PASS_DELAY + 1)[:
 
 
 def filtered_where(audio: Floats, low_band: Bools) -> Floats:
-    """The audio, padded or not, behind the high-pass in the rows that need it; itself if none does."""
-    if not low_band.any():
+    """The rings behind the high-pass in the rows that need it; the audio itself if none does."""
+    rows = np.flatnonzero(low_band)
+    if not rows.size:
         return audio
     filtered = audio.copy()
-    before = (audio.shape[1] - RING) // 2
-    filtered[low_band, before : before + RING] = high_passed(audio[low_band, before : before + RING])
+    filtered[rows] = high_passed(audio[rows])
     return filtered
 
 
-def without_dial_tone(raw: Floats, filtered: Floats, low_band: Bools) -> Floats:
-    """The audio less a steady dial tone: what the low band holds besides is evidence of a voice.
+def _in_two_bands(audio: Floats, low_band: Bools) -> tuple[Floats, Floats]:
+    """What of some padded rings the tones are to be looked for in, and what the residual is to be taken from.
 
-    Only when the tones of DIAL_TONES_HZ, steady over the whole ring, make up nearly all of the low band; a
-    voice's harmonics do not.
+    The first is the audio behind the high-pass, in the rows that need it. The second is the audio less a
+    steady dial tone: what the low band holds besides is evidence of a voice. That is only taken away when the
+    tones of DIAL_TONES_HZ, steady over the whole ring, make up nearly all of the low band; a voice's
+    harmonics do not.
     """
     rows = np.flatnonzero(low_band)
     if not rows.size:
-        return raw
-    heard = ring_of(raw)[rows]
+        return audio, audio
+    heard = ring_of(audio)[rows]
+    high = high_passed(heard)
+    filtered = audio.copy()
+    ring_of(filtered)[rows] = high
     steady = (heard @ DIAL_TONES) @ DIAL_TONES.T
-    low = heard - ring_of(filtered)[rows]
+    low = np.subtract(heard, high, out=high)
     rest = low - steady
     mostly = np.einsum("ij,ij->i", rest, rest) < MAX_BESIDES_DIAL_TONE * np.einsum("ij,ij->i", low, low)
-    cleaned = raw.copy()
+    if not mostly.any():
+        return filtered, audio
+    cleaned = audio.copy()
     ring_of(cleaned)[rows[mostly]] -= steady[mostly]
-    return cleaned
+    return filtered, cleaned
 
 
 def examine(candidates: Candidates, limits: Limits) -> Verdict:
@@ -196,9 +203,9 @@ def examine(candidates: Candidates, limits: Limits) -> Verdict:
         or twist.
     """
     low_band = candidates.low_band
-    filtered = filtered_where(candidates.audio, low_band)
+    filtered, raw = _in_two_bands(candidates.audio, low_band)
     material = Material(
-        without_dial_tone(candidates.audio, filtered, low_band),
+        raw,
         filtered,
         candidates.lost,
         usable_windows(candidates.lost, low_band),

@@ -176,30 +176,36 @@ def locate(tones: Envelope, usable: Bools | None, earliest: Doubles, bridged_win
         bridged_windows: longest gap that does not end the stretch; one for all, or shape (n,).
     """
     magnitude = np.abs(tones.values)
-    looked = (earliest - 1).astype(np.float32) < _COLUMN
+    n_rows = magnitude.shape[2]
+    # A window more at either end, where nothing is looked at: what lies beyond an edge needs no special case.
+    framed = np.zeros((N_WINDOWS + 2, n_rows), dtype=np.bool_)
+    looked = framed[1:-1]
+    np.greater(_COLUMN, (earliest - 1).astype(np.float32), out=looked)
     if usable is not None:
         looked &= usable
     both = magnitude[0] * magnitude[1]
     np.sqrt(both, out=both)
     both *= looked
     first, last = _latest(both > 0.5 * both.max(axis=0), looked, bridged_windows)
-    inside = (first <= _INDEX) & (last >= _INDEX)
+    inside = first <= _INDEX
+    inside &= last >= _INDEX
     inside &= looked
     # The plateau is the mean over the windows the tone fills; the best window alone would be biased by noise.
     both *= inside
-    full = both > 0.82 * both.max(axis=0)
+    full = (both > 0.82 * both.max(axis=0)).astype(np.float32)
     plateau = (magnitude * full).sum(axis=1)
-    plateau /= np.maximum(full.sum(axis=0, dtype=np.float32), 1)
+    plateau /= np.maximum(full.sum(axis=0), 1)
     np.maximum(plateau, 1e-3, out=plateau)
     magnitude /= plateau[:, None]
-    presence = np.minimum(magnitude[0], magnitude[1])
-    first, last = _latest((presence > 0.5) & inside, looked, bridged_windows)
-    return _edges(presence, looked, first, last, plateau, earliest)
+    presence = np.zeros((N_WINDOWS + 2, n_rows), dtype=np.float32)
+    np.minimum(magnitude[0], magnitude[1], out=presence[1:-1])
+    inside &= presence[1:-1] > 0.5
+    first, last = _latest(inside, looked, bridged_windows)
+    return _edges(presence, framed, usable is None, first, last, plateau, earliest)
 
 
 _COLUMN: Final[Floats] = CENTRES[:, None].astype(np.float32)
 _INDEX: Final[npt.NDArray[np.int8]] = np.arange(N_WINDOWS, dtype=np.int8)[:, None]
-_BITS: Final[Floats] = (2.0 ** np.arange(N_WINDOWS)).astype(np.float32)
 
 
 def _latest(
@@ -208,47 +214,58 @@ def _latest(
     """First and last window of the latest stretch; absent windows count as a gap only where they were looked
     at."""
     last = (present * _INDEX).max(axis=0)
-    absent = np.cumsum(looked > present, axis=0, dtype=np.int8)
+    absent = np.add.accumulate(looked > present, axis=0, dtype=np.int8)
     # For each present window: how many absent ones lie between it and the present one before it.
-    at_present = np.where(present, absent, np.int8(-N_WINDOWS))
-    before = np.maximum.accumulate(at_present, axis=0)
+    before = np.maximum.accumulate(np.where(present, absent, _LONG_AGO), axis=0)
     begins = present.copy()
     begins[1:] &= absent[1:] - before[:-1] > bridged_windows
     first = (begins * _INDEX).max(axis=0)
     return first, last
 
 
+_LONG_AGO: Final = np.int8(-N_WINDOWS)
+
+
 def _edges(
     presence: Floats,
     looked: Bools,
+    all_usable: bool,
     first: npt.NDArray[np.int8],
     last: npt.NDArray[np.int8],
     plateau: Floats,
     earliest: Doubles,
 ) -> Run:
-    """Interpolate where presence crosses one half."""
-    rows = np.arange(first.size)
-    newest = (looked * _INDEX).max(axis=0)
-    outside = np.stack([first - 1, last + 1])
-    np.clip(outside, 0, N_WINDOWS - 1, out=outside)
-    known = looked[outside, rows]
-    at_last = presence[last, rows]
-    crossing = HOP * _crossing(np.stack([presence[first, rows], at_last]), presence[outside, rows])
-    start = CENTRES[first] - np.where((first > 0) & known[0], crossing[0], WINDOW / 2)
-    start = np.maximum(start, earliest)
-    ended = (last < newest) & known[1]
+    """Interpolate where presence crosses one half.
+
+    Args:
+        presence, looked: with a window more at either end, shape (N_WINDOWS + 2, n).
+        all_usable: whether nothing but what lies before earliest was left out.
+        first, last: windows of the run.
+        plateau, earliest: as in Run, and as given to locate.
+    """
+    # The windows before the first, the first, the last, and after it.
+    places = np.empty((4, first.size), dtype=np.int64)
+    places[0], places[3] = first, last
+    places[1:3] = places[0::3] + 1
+    places[3] += 2
+    places *= first.size
+    places += np.arange(first.size)
+    present, known = presence.take(places), looked.take(places[0::3])
+    crossing = HOP * _crossing(present[1:3], present[0::3])
+    start = CENTRES[first] - np.where(known[0], crossing[0], WINDOW / 2)
+    np.maximum(start, earliest, out=start)
     # Still over one half in the newest window: the part of the window that is filled tells where the tone
     # stops.
-    filled = np.where(at_last > 0.9, np.float32(1.0), at_last)
-    end = CENTRES[last] + np.where(ended, crossing[1], WINDOW * filled - WINDOW / 2)
+    filled = np.where(present[2] > 0.9, np.float32(1.0), present[2])
+    end = CENTRES[last] + np.where(known[1], crossing[1], WINDOW * filled - WINDOW / 2)
+    presence = presence[1:-1]
     missing = 1 - presence
     missing *= presence < 0.7
-    missing *= first <= _INDEX
-    missing = np.where(looked, missing, np.float32(1.0))
+    if not all_usable:
+        missing = np.where(looked[1:-1], missing, np.float32(1.0))
     missing *= _between(start + WINDOW / 4, end - WINDOW / 4)
     seen = end - start - HOP * missing.sum(axis=0)
-    lasting = (filled >= 1.0) > ended
-    return Run(start, end, plateau, presence, lasting, seen)
+    return Run(start, end, plateau, presence, (filled >= 1.0) > known[1], seen)
 
 
 def _between(begin: Doubles, end: Doubles) -> Bools:
