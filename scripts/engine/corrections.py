@@ -4,9 +4,10 @@ Each change names the only place where its text occurs. A source in which that h
 that somebody looks whether the change still is right.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.engine.economies import ECONOMIES
+from scripts.engine.places import Correction, after, before
 from scripts.engine.steps import BuildError
 
 OUR_SOURCE = Path(__file__).with_name("ivrcore_rtp.c")
@@ -18,29 +19,11 @@ _MEDIA = "pjsip/src/pjsua-lib/pjsua_media.c"
 _INCLUDED_AS = "pjlib/include/pj/ivrcore_rtp.h"
 
 
-@dataclass(frozen=True)
-class Correction:
-    """A text of a file, which occurs there once, and what takes its place. `why`: for a person."""
-
-    file: str
-    why: str
-    old: str
-    new: str
-
-
-def _after(file: str, why: str, anchor: str, added: str) -> Correction:
-    return Correction(file, why, anchor, f"{anchor}\n{added}")
-
-
-def _before(file: str, why: str, anchor: str, added: str) -> Correction:
-    return Correction(file, why, anchor, f"{added}\n{anchor}")
-
-
 _STARTED = (
     # A stream asks for its first packet and says afterwards that it has started. When one waits already,
     # because the far end was quicker than our reading of its 200, the receiving thread finds a stream that
     # has not started and asks for no second one: the leg is deaf to its end. So it is said before.
-    _before(
+    before(
         _UDP,
         "a stream is marked as started before it reads",
         '    TRACE_((udp->base.name, "media_start(): before recvfrom RTP"));',
@@ -49,7 +32,7 @@ _STARTED = (
 )
 
 _PORTS = (
-    _after(
+    after(
         _MEDIA,
         "the allocator is declared",
         "#include <pjsua-lib/pjsua_internal.h>",
@@ -57,7 +40,7 @@ _PORTS = (
     ),
     # Ours ends the search by itself.
     Correction(_MEDIA, "the search has no limit of 100", "RTP_RETRY = 100", "RTP_RETRY = 32768"),
-    _before(
+    before(
         _MEDIA,
         "the allocator chooses the port",
         "        /* Create RTP socket. */",
@@ -68,7 +51,7 @@ _PORTS = (
                 return status;
         }""",
     ),
-    _before(
+    before(
         _MEDIA,
         "the allocator learns that a port is in use",
         "    acc->next_rtp_port += 2;\n    return PJ_SUCCESS;",
@@ -77,34 +60,34 @@ _PORTS = (
 )
 
 _SOURCES = (
-    _after(_UDP, "the rule is declared", "#include <pj/string.h>", "#include <pj/ivrcore_rtp.h>"),
-    _after(
+    after(_UDP, "the rule is declared", "#include <pj/string.h>", "#include <pj/ivrcore_rtp.h>"),
+    after(
         _UDP,
         "a transport has a source",
         "    char                rtcp_pkt[RTCP_LEN];/**< Incoming RTCP packet buffer */",
         "    ivrcore_source      source;",
     ),
-    _after(
+    after(
         _UDP,
         "the source begins",
         "    tp->rtcp_addr_name = si->rtcp_addr_name;",
         "    ivrcore_source_begin(&tp->source, tp->rtp_sock);",
     ),
     # RTP's socket is closed by then, RTCP's in a moment; who tries the port in between passes over it.
-    _before(
+    before(
         _UDP,
         "the source ends",
         "    if (udp->rtcp_key) {",
         "    ivrcore_source_end(&udp->source);",
     ),
-    _before(
+    before(
         _UDP,
         "the source learns what is signalled",
         "    /* Save the callbacks */",
         "    ivrcore_source_signalled(&udp->source, &udp->rem_rtp_addr, &udp->rem_rtcp_addr);\n",
     ),
     # Without the last line of it, the answer to an earlier packet would let the transport follow this one.
-    _after(
+    after(
         _UDP,
         "RTP is taken or rejected",
         "    cb2 = udp->rtp_cb2;\n    user_data = udp->user_data;",
@@ -118,13 +101,13 @@ _SOURCES = (
             *rem_switch = PJ_FALSE;
     }""",
     ),
-    _before(
+    before(
         _UDP,
         "the stream's choice is latched",
         "            pj_sockaddr_cp(&udp->rem_rtp_addr, &udp->rtp_src_addr);",
         "            ivrcore_source_latch(&udp->source, &udp->rtp_src_addr);",
     ),
-    _after(
+    after(
         _UDP,
         "RTCP is taken or rejected",
         "    cb = udp->rtcp_cb;\n    user_data = udp->user_data;",
@@ -146,9 +129,9 @@ _SOURCES = (
 )
 
 _PRESSES = (
-    # A press is known by its timestamp and event (RFC 4733, 2.2). By falling durations alone, a second press of
-    # a key of which only an end packet arrives is taken for a repetition of the first one's.
-    _after(
+    # A press is known by its timestamp and event (RFC 4733, 2.2). By falling durations alone, a second press
+    # of a key of which only an end packet arrives is taken for a repetition of the first one's.
+    after(
         _STREAM,
         "a press has a timestamp",
         "    pj_bool_t                last_dtmf_ended;",
@@ -160,7 +143,7 @@ _PRESSES = (
         "        event_duration >= stream->last_dtmf_dur)",
         "        event_duration >= stream->last_dtmf_dur &&\n        timestamp->u64 == stream->last_dtmf_ts)",
     ),
-    _after(
+    after(
         _STREAM,
         "the timestamp of a press is kept",
         "    stream->last_dtmf = event->event;",
@@ -168,7 +151,7 @@ _PRESSES = (
     ),
 )
 
-CORRECTIONS = (*_STARTED, *_PORTS, *_SOURCES, *_PRESSES)
+CORRECTIONS = (*_STARTED, *_PORTS, *_SOURCES, *_PRESSES, *ECONOMIES)
 
 
 def correct(source: Path) -> None:

@@ -15,6 +15,9 @@
 #define QUARANTINE_MS       30000u      /* sip/rtp_ports.py has the reason. */
 #define RTP_HEADER_BYTES    12          /* RFC 3550 section 5.1 */
 #define RTCP_HEADER_BYTES   8           /* RFC 3550 section 6.4.2, the shortest report */
+#define TICK_MS             20u         /* sip/pjsua/endpoint.py */
+#define NO_TICK_MS          100u        /* A clock that is so late does not run. */
+#define RESERVE_MS          4u          /* For rounding, for waking up late, and for handling what was gathered. */
 
 /* -- ports --------------------------------------------------------------------------------------------------------- */
 
@@ -249,6 +252,24 @@ pj_bool_t ivrcore_source_takes_rtcp(ivrcore_source *source, const pj_sockaddr *f
     }
     return PJ_TRUE;
 }
+
+/* -- the receiving thread ------------------------------------------------------------------------------------------ */
+
+static atomic_ullong ticked_at_ms;
+
+void ivrcore_rtp_ticked(void)
+{
+    atomic_store(&ticked_at_ms, now_ms());
+}
+
+pj_bool_t ivrcore_rtp_may_wait(void)
+{
+    unsigned long long since_ms = now_ms() - atomic_load(&ticked_at_ms);
+
+    return since_ms + IVRCORE_RTP_GATHER_MS + RESERVE_MS <= TICK_MS || since_ms > NO_TICK_MS;
+}
+
+/* -- counters ------------------------------------------------------------------------------------------------------ */
 
 unsigned ivrcore_rtp_rejected(unsigned port)
 {

@@ -62,6 +62,23 @@ pj_bool_t ivrcore_source_takes_rtcp(ivrcore_source *source, const pj_sockaddr *f
 /* The stream understood a packet from somewhere else than it was told: that is where the far end is. */
 void ivrcore_source_latch(ivrcore_source *source, const pj_sockaddr *from);
 
+/* -- asked by the clock and by the thread that receives --------------------------------------------------------------- */
+
+/*
+ * How long the receiving thread waits after packets, so that it handles together what comes meanwhile: it would wake up
+ * for every packet, ten thousand times a second with a hundred calls.
+ */
+#define IVRCORE_RTP_GATHER_MS   2
+
+/* The conference begins a tick. */
+void ivrcore_rtp_ticked(void);
+
+/*
+ * Whether packets may wait so long: not when the next tick is near. What was received before a tick is in the jitter
+ * buffers when it begins, as without the wait.
+ */
+pj_bool_t ivrcore_rtp_may_wait(void);
+
 /* -- asked by ivrcore ---------------------------------------------------------------------------------------------- */
 
 /* How long a freed port rests. */

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.engine.corrections import CORRECTIONS, OUR_HEADER, Correction, correct
+from scripts.engine.corrections import CORRECTIONS, OUR_HEADER, correct
+from scripts.engine.places import Correction
 from scripts.engine.steps import BuildError
 
 FILES = sorted({one.file for one in CORRECTIONS})
@@ -75,6 +76,29 @@ def test_every_function_that_the_changes_call_is_declared() -> None:
         for word in one.new.split()
         if word.strip("!").startswith("ivrcore_") and "(" in word
     }
-    assert len(called) == 8
+    assert len(called) == 10
     for name in called:
         assert f"{name}(" in header
+
+
+def test_socket_leaves_the_kernels_set_only_after_its_packet_was_handled(source: Path) -> None:
+    correct(source)
+    text = (source / "pjlib/src/pj/ioqueue_common_abs.c").read_text()
+    handled = text.index("ioqueue_dispatch_read_event_no_lock(h, 0);")
+    assert text.count("ioqueue_remove_from_set(ioqueue, h, READABLE_EVENT)") == 1
+    assert text.index("ioqueue_remove_from_set(ioqueue, h, READABLE_EVENT)") > handled
+
+
+def test_listener_beyond_the_room_for_them_is_refused_before_it_is_written(source: Path) -> None:
+    correct(source)
+    text = (source / "pjmedia/src/pjmedia/conference.c").read_text()
+    refused = text.index("return PJ_ETOOMANY;")
+    assert text.index("listener_cnt >= MOST_LISTENERS") < refused
+    assert refused < text.index("listener_slots[src_port->listener_cnt] = sink_slot;")
+    assert "max_ports" not in text
+
+
+def test_receiving_thread_waits_only_after_packets_and_only_when_it_may(source: Path) -> None:
+    correct(source)
+    text = (source / "pjmedia/src/pjmedia/endpoint.c").read_text()
+    assert "> 0 && ivrcore_rtp_may_wait())\n            pj_thread_sleep(IVRCORE_RTP_GATHER_MS);" in text
