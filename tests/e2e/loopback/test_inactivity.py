@@ -147,11 +147,13 @@ def test_muted_telephone_that_reports_what_it_hears_is_alive(core: Core, wire: W
     released(core, wire)
 
 
-@pytest.mark.parametrize("direction", ["sendonly", "recvonly", "inactive"])
-def test_on_hold_the_longer_limit_counts(core: Core, wire: WirePhone, direction: str) -> None:
+@pytest.mark.parametrize(
+    ("direction", "host"), [("sendonly", ""), ("recvonly", ""), ("inactive", ""), ("sendrecv", "0.0.0.0")]
+)
+def test_on_hold_the_longer_limit_counts(core: Core, wire: WirePhone, direction: str, host: str) -> None:
     invite = answered(core, wire)
     with speaking(wire, invite):
-        wire.invite_again(invite, direction)
+        wire.invite_again(invite, direction, host)
     held_s = time.monotonic()
     lost = core.wait("LegMediaLost")
     assert HOLD_LIMIT_S - 0.2 <= lost["at_s"] - held_s <= HOLD_LIMIT_S + 2 * LOOKS_S

@@ -192,13 +192,14 @@ class WirePhone:
         """End the dialog of an INVITE we answered."""
         self._send([*self._request(invite, "BYE", 90), *extra], "")
 
-    def invite_again(self, invite: SipMessage, direction: str = "sendrecv") -> None:
+    def invite_again(self, invite: SipMessage, direction: str = "sendrecv", host: str = "") -> None:
         """A re-INVITE that changes nothing, as a session timer sends it (RFC 4028), or that puts the call on
-        hold ("sendonly", "recvonly", "inactive"); acknowledged."""
+        hold: by a `direction` ("sendonly", "recvonly", "inactive"), or by `host` 0.0.0.0 as in RFC 2543;
+        acknowledged."""
         self._requests += 1
         number = 4 + self._requests
         contact = f"Contact: <{self.uri}>"
-        self._send([*self._request(invite, "INVITE", number), contact], self._sdp(direction))
+        self._send([*self._request(invite, "INVITE", number), contact], self._sdp(direction, host))
         self.expect("200")
         self._send(self._request(invite, "ACK", number), "")
 
@@ -221,8 +222,9 @@ class WirePhone:
         head = [*lines, *kind, f"Content-Length: {len(body)}", "", body]
         self._sip.sendto("\r\n".join(head).encode(), self._peer)
 
-    def _sdp(self, direction: str = "sendrecv") -> str:
-        where = f"IN {'IP6' if ':' in self._media_host else 'IP4'} {self._media_host}"
+    def _sdp(self, direction: str = "sendrecv", host: str = "") -> str:
+        host = host or self._media_host
+        where = f"IN {'IP6' if ':' in host else 'IP4'} {host}"
         lines = [
             *("v=0", f"o=wire 1 1 {where}", "s=-", f"c={where}", "t=0 0"),
             f"m=audio {self._rtp.getsockname()[1]} RTP/AVP {PCMA} {TELEPHONE_EVENT}",
