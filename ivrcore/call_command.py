@@ -70,6 +70,7 @@ def run_session(options: SessionOptions, begin: Begin) -> int:
             codecs=options.codecs,
             cache_dir=options.data_dir / "cache",
             trace_file=options.trace,
+            tcp=options.transport is Transport.TCP,
             tls_port=0 if options.transport is Transport.TLS else None,
             tls_authorities=options.tls_authorities,
             rtp_timeout_s=options.rtp_timeout_s,

@@ -34,6 +34,7 @@ class EndpointSettings:
             adds, and what a late packet may be late by without a gap.
         cache_dir: where prepared sounds (unrolled loops) are kept.
         trace_file: SIP messages and the stack's log go there; None for no trace.
+        tcp: take SIP over TCP as well, on the same port; else it is opened when a TCP trunk is used.
         tls_port: TCP port for SIP over TLS, 0 takes a free one; None opens none before a TLS trunk is used.
         tls_certificate, tls_key: PEM files, ours; needed by those who call us.
         tls_authorities: PEM file of the authorities that far ends are checked with; "" takes the system's.
@@ -53,6 +54,7 @@ class EndpointSettings:
     trace_file: Path | None = None
     user_agent: str = "ivrcore"
     realtime: bool = True
+    tcp: bool = False
     tls_port: int | None = None
     tls_certificate: str = ""
     tls_key: str = ""

@@ -27,6 +27,7 @@ class Transport(StrEnum):
     """What carries the signalling."""
 
     UDP = "udp"
+    TCP = "tcp"
     TLS = "tls"
 
 
@@ -90,7 +91,7 @@ class Trunk:
         if not self.host:
             raise SipConfigError(f"number {number_or_uri} needs a trunk: name one with --trunk host[:port]")
         # '#' is no user character in a URI (RFC 3261 section 25.1) and must travel escaped.
-        over = ";transport=tls" if self.transport is Transport.TLS else ""
+        over = "" if self.transport is Transport.UDP else f";transport={self.transport}"
         return f"sip:{number_or_uri.replace('#', '%23')}@{self.host}{over}"
 
     def next_hop(self, uri: str) -> str:

@@ -130,9 +130,7 @@ class ServiceSettings(BaseSettings):
         for entry in self.trunks:
             trunk = entry.trunk()
             try:
-                family_towards(
-                    trunk.next_hop(f"sip:{trunk.host}"), self.workers.endpoint(tls=False).addresses
-                )
+                family_towards(trunk.next_hop(f"sip:{trunk.host}"), self.workers.endpoint().addresses)
             except SipConfigError as error:
                 raise ValueError(f"trunks: {entry.name}: {error}") from None
         return self

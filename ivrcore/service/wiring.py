@@ -20,7 +20,6 @@ from ivrcore.service.store.database import Database
 from ivrcore.service.store.tokens import Token
 from ivrcore.service.workers.listener import SupervisorSettings
 from ivrcore.service.workers.settings import WorkerSettings
-from sip.trunk import Transport
 
 
 def books(settings: ServiceSettings) -> Bookkeeping:
@@ -40,8 +39,7 @@ def supervisor_settings(settings: ServiceSettings) -> SupervisorSettings:
     Raises:
         SipConfigError: a file of TLS is missing.
     """
-    over_tls = any(trunk.transport is Transport.TLS for trunk in settings.trunks)
-    endpoint = settings.workers.endpoint(tls=over_tls)
+    endpoint = settings.workers.endpoint({trunk.transport for trunk in settings.trunks})
     endpoint.check_tls_files()
     cache = (settings.data_dir / "cache").absolute()
     worker = WorkerSettings(

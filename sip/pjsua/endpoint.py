@@ -26,7 +26,7 @@ from sip.pjsua.guard import InactivityGuard
 from sip.pjsua.inbox import Inbox
 from sip.pjsua.leg import PjsuaLeg
 from sip.pjsua.message import header, uri_user
-from sip.pjsua.ports import Port, check_families, open_tls, open_udp
+from sip.pjsua.ports import Port, check_families, open_tcp, open_tls, open_udp
 from sip.pjsua.priority import realtime_for_new_threads
 from sip.pjsua.stopped import LOOK_S, StoppedPlayers
 from sip.reactor import Reactor
@@ -69,6 +69,7 @@ class PjsuaEndpoint:
         self._guard = InactivityGuard(limits, reactor, lambda: self._legs.values())
         self._accounts = Accounts(settings, self._take_incoming)
         self._udp: tuple[Port, ...] = ()
+        self._tcp: tuple[Port, ...] = ()
         self._tls: tuple[Port, ...] = ()
         self._waiting_for_end: Deferred[None] | None = None
         self._counter = 0
@@ -121,6 +122,8 @@ class PjsuaEndpoint:
         self._learn_codecs()
         self._rank_codecs(settings.codecs)
         self._accounts.listen(self._udp)
+        if settings.tcp:
+            self._open_tcp()
         if settings.tls_port is not None:
             self._open_tls()
 
@@ -131,6 +134,12 @@ class PjsuaEndpoint:
             log.warning("%s", line)
         raise_file_limit(limits.calls)
         return replace(limits, calls=min(limits.calls, legs_with_room(self._rtp_ports, machine)))
+
+    def _open_tcp(self) -> None:
+        self._tcp = tuple(
+            open_tcp(self._endpoint, self._settings, address) for address in self._settings.addresses
+        )
+        self._accounts.listen(self._tcp)
 
     def _open_tls(self) -> None:
         self._tls = tuple(
@@ -170,6 +179,11 @@ class PjsuaEndpoint:
     def addresses(self) -> tuple[str, ...]:
         """The same of all of them."""
         return tuple(port.address for port in self._udp)
+
+    @property
+    def tcp_addresses(self) -> tuple[str, ...]:
+        """Where SIP over TCP listens, on each address; none while nothing asked for TCP."""
+        return tuple(port.address for port in self._tcp)
 
     @property
     def tls_address(self) -> str:
@@ -230,6 +244,8 @@ class PjsuaEndpoint:
         """
         self._codecs_towards(trunk)
         self._accounts.family_towards(trunk, uri)
+        if trunk.transport is Transport.TCP and not self._tcp:
+            self._open_tcp()
         if trunk.transport is Transport.TLS and not self._tls:
             self._open_tls()
         return self._accounts.towards(trunk, uri)

@@ -1,5 +1,6 @@
-"""The ports that SIP comes in by: UDP on every address of the endpoint, TLS when it is asked for."""
+"""The ports that SIP comes in by: UDP on every address of the endpoint, TCP and TLS when asked for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pjsua2 as pj
@@ -14,6 +15,7 @@ _EADDRNOTAVAIL = 120099
 _EAFNOSUPPORT = 120097
 
 _UDP = {Family.IPV4: pj.PJSIP_TRANSPORT_UDP, Family.IPV6: pj.PJSIP_TRANSPORT_UDP6}
+_TCP = {Family.IPV4: pj.PJSIP_TRANSPORT_TCP, Family.IPV6: pj.PJSIP_TRANSPORT_TCP6}
 _TLS = {Family.IPV4: pj.PJSIP_TRANSPORT_TLS, Family.IPV6: pj.PJSIP_TRANSPORT_TLS6}
 
 
@@ -51,12 +53,27 @@ def open_udp(endpoint: pj.Endpoint, settings: EndpointSettings, address: IpAddre
     Raises:
         SipConfigError: it is taken, or the address is not ours.
     """
+    return _open("UDP", _UDP, endpoint, settings, address)
+
+
+def open_tcp(endpoint: pj.Endpoint, settings: EndpointSettings, address: IpAddress) -> Port:
+    """Open the port for SIP over TCP on one address; raises as `open_udp`."""
+    return _open("TCP", _TCP, endpoint, settings, address)
+
+
+def _open(
+    what: str,
+    kinds: Mapping[Family, int],
+    endpoint: pj.Endpoint,
+    settings: EndpointSettings,
+    address: IpAddress,
+) -> Port:
     config = pj.TransportConfig()
     config.port, config.boundAddress = settings.sip_port, str(address)
     try:
-        handle = endpoint.transportCreate(_UDP[family_of(address)], config)
+        handle = endpoint.transportCreate(kinds[family_of(address)], config)
     except pj.Error as error:
-        where = f"UDP port {settings.sip_port} on {address}"
+        where = f"{what} port {settings.sip_port} on {address}"
         if error.status == _EADDRINUSE:
             raise SipConfigError(
                 f"{where} is in use: choose another SIP port, or 0 for a free one"

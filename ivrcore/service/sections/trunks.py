@@ -19,7 +19,7 @@ class TrunkSettings(Section):
     )
     proxy: str = Field(default="", description="Outbound proxy, a SIP URI.")
     transport: Transport = Field(
-        default=Transport.UDP, description="What carries SIP: udp, or tls (1.2 and 1.3)."
+        default=Transport.UDP, description="What carries SIP: udp, tcp, or tls (1.2 and 1.3)."
     )
     srtp: Srtp = Field(
         default=Srtp.OFF,

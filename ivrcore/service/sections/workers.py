@@ -1,5 +1,6 @@
 """The processes that make the calls."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Self
 
@@ -9,7 +10,7 @@ from ivrcore.service.sections.base import OptionalPath, PortNumber, Seconds, Sec
 from sip.endpoint import EndpointSettings
 from sip.errors import SipConfigError
 from sip.rtp_ports import FIRST_PORT, LAST_PORT
-from sip.trunk import DEFAULT_CODECS
+from sip.trunk import DEFAULT_CODECS, Transport
 
 
 class WorkersSettings(Section):
@@ -30,7 +31,8 @@ class WorkersSettings(Section):
     )
     sip_port: PortNumber = Field(
         default=0,
-        description="UDP port of the first worker, the next one has the next port; 0 takes free ones.",
+        description="UDP port of the first worker, the next one has the next port; 0 takes free ones. SIP "
+        "over TCP, when a trunk has it, is on the same.",
     )
     rtp_first_port: int = Field(
         default=FIRST_PORT, description="RTP and RTCP of all workers take ports from here (an even one) ..."
@@ -87,11 +89,11 @@ class WorkersSettings(Section):
         default=False, description="Write SIP messages to run/<worker>/sip.log below data_dir."
     )
 
-    def endpoint(self, *, tls: bool) -> EndpointSettings:
+    def endpoint(self, transports: Collection[Transport] = tuple(Transport)) -> EndpointSettings:
         """The first worker's, as the core takes it; caches and traces are the caller's.
 
         Args:
-            tls: open the port for TLS.
+            transports: those of the trunks, whose ports are opened.
 
         Raises:
             SipConfigError: something does not go together.
@@ -102,7 +104,8 @@ class WorkersSettings(Section):
             sip_port=self.sip_port,
             codecs=self.codecs,
             jitter_buffer_ms=self.jitter_buffer_ms,
-            tls_port=self.tls_port if tls else None,
+            tcp=Transport.TCP in transports,
+            tls_port=self.tls_port if Transport.TLS in transports else None,
             tls_certificate=_text(self.tls_certificate),
             tls_key=_text(self.tls_key),
             tls_authorities=_text(self.tls_authorities),
@@ -115,7 +118,7 @@ class WorkersSettings(Section):
     @model_validator(mode="after")
     def _usable(self) -> Self:
         try:
-            self.endpoint(tls=True)
+            self.endpoint()
         except SipConfigError as error:
             raise ValueError(str(error)) from None
         for name, port in (("sip_port", self.sip_port), ("tls_port", self.tls_port)):

@@ -61,6 +61,7 @@ class Driver(LineOnlyReceiver):
             "ready",
             address=self.endpoint.address,
             addresses=self.endpoint.addresses,
+            tcp_addresses=self.endpoint.tcp_addresses,
             tls_address=self.endpoint.tls_address,
             tls_addresses=self.endpoint.tls_addresses,
             calls=self.endpoint.limits.calls,

@@ -222,9 +222,10 @@ def test_config_error_is_a_sip_error_and_a_value_error() -> None:
     assert issubclass(SipConfigError, ValueError)
 
 
-def test_numbers_of_a_tls_trunk_go_over_tls_and_uris_as_they_stand() -> None:
-    trunk = Trunk("gw.example", transport=Transport.TLS)
-    assert trunk.uri_of("100") == "sip:100@gw.example;transport=tls"
+@pytest.mark.parametrize("transport", [Transport.TCP, Transport.TLS])
+def test_numbers_of_a_trunk_go_over_its_transport_and_uris_as_they_stand(transport: Transport) -> None:
+    trunk = Trunk("gw.example", transport=transport)
+    assert trunk.uri_of("100") == f"sip:100@gw.example;transport={transport}"
     assert trunk.uri_of("sip:alice@host") == "sip:alice@host"
 
 
@@ -234,17 +235,20 @@ def test_transport_and_srtp_may_be_the_words_of_a_file_of_settings() -> None:
     assert trunk.srtp is Srtp.REQUIRED
 
 
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
 @pytest.mark.parametrize("srtp", [Srtp.OPTIONAL, Srtp.REQUIRED])
-def test_srtp_without_tls_is_refused_because_its_keys_would_travel_in_the_clear(srtp: Srtp) -> None:
+def test_srtp_without_tls_is_refused_because_its_keys_would_travel_in_the_clear(
+    srtp: Srtp, transport: Transport
+) -> None:
     with pytest.raises(SipConfigError) as error:
-        Trunk("gw.example", srtp=srtp)
+        Trunk("gw.example", transport=transport, srtp=srtp)
     assert one_line(error) == f"SRTP {srtp} needs transport tls: its keys are in the signalling"
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ({"transport": "tcp"}, "transport 'tcp': must be one of udp, tls"),
+        ({"transport": "sctp"}, "transport 'sctp': must be one of udp, tcp, tls"),
         ({"srtp": "yes"}, "SRTP 'yes': must be one of off, optional, required"),
     ],
 )

@@ -85,10 +85,15 @@ def test_impossible_rtp_time_out_is_refused_by_name(file: Path, setting: str) ->
         loaded(file, f"[workers]\n{setting}")
 
 
-def test_port_for_tls_is_opened_only_for_a_tls_trunk(file: Path) -> None:
-    udp = '[workers]\ntls_port = 5061\n[[trunks]]\nname = "a"\nhost = "b"\n'
-    assert supervisor_settings(loaded(file, udp)).worker.endpoint.tls_port is None
-    assert supervisor_settings(loaded(file, udp + 'transport = "tls"')).worker.endpoint.tls_port == 5061
+@pytest.mark.parametrize(
+    ("transport", "tcp", "tls_port"), [("udp", False, None), ("tcp", True, None), ("tls", False, 5061)]
+)
+def test_ports_are_opened_for_the_transports_of_the_trunks(
+    file: Path, transport: str, tcp: bool, tls_port: int | None
+) -> None:
+    trunk = f'[[trunks]]\nname = "a"\nhost = "b"\ntransport = "{transport}"\n'
+    endpoint = supervisor_settings(loaded(file, f"[workers]\ntls_port = 5061\n{trunk}")).worker.endpoint
+    assert (endpoint.tcp, endpoint.tls_port) == (tcp, tls_port)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +149,8 @@ def test_environment_sets_them_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
             "trunks.0: trunk '::1' is not host or host:port: an IPv6 address stands in brackets, [::1]",
         ),
         (
-            '[[trunks]]\nname = "a"\nhost = "b"\ntransport = "tcp"',
-            "trunks.0.transport: Input should be 'udp' or 'tls' (is 'tcp')",
+            '[[trunks]]\nname = "a"\nhost = "b"\ntransport = "sctp"',
+            "trunks.0.transport: Input should be 'udp', 'tcp' or 'tls' (is 'sctp')",
         ),
         (
             '[[trunks]]\nname = "a"\nhost = "b"\nsrtp = "required"',

@@ -220,6 +220,9 @@ def test_any_takes_4_to_31_characters(number: str, ruling: Ruling) -> None:
     [
         ("sip:alice@192.0.2.1", Ruling.CALLABLE),
         ("sip:alice@192.0.2.1:5070;transport=udp", Ruling.CALLABLE),
+        ("sip:alice@[2001:db8::1]:5070", Ruling.CALLABLE),
+        ("sip:alice@2001:db8::1", Ruling.MALFORMED),
+        ("sip:alice@[1:2]", Ruling.MALFORMED),
         ("SIPS:alice@example.com", Ruling.CALLABLE),
         ("sip:", Ruling.MALFORMED),
         ("sip:a b@example.com", Ruling.MALFORMED),
