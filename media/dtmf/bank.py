@@ -14,7 +14,18 @@ from media.dtmf.decide import Candidates, Limits, Verdict, examine
 from media.dtmf.digit import KEYS, DtmfDigit, DtmfOnset
 from media.dtmf.hold import Held
 from media.dtmf.screen import Screened, lasting_dial_tone, screen
-from media.dtmf.tables import BLOCK, HIGH_PASS_DELAY, PAD, RING, RING_BLOCKS, Bools, Doubles, Floats, Ints
+from media.dtmf.tables import (
+    BLOCK,
+    HIGH_PASS_DELAY,
+    PAD,
+    RING,
+    RING_BLOCKS,
+    Bools,
+    Doubles,
+    Floats,
+    Ints,
+    ring_of,
+)
 from media.errors import MediaFormatError
 from media.types import SAMPLE_RATE_HZ
 
@@ -31,8 +42,6 @@ _MIN_NEW_SAMPLES: Final = 112
 """Of the 160 the screen saw, after the end of the key before: some tick sees 118 of the shortest key."""
 
 _FLUSH_BLOCKS: Final = 4
-
-_PAD_BLOCKS: Final = PAD // BLOCK
 
 _NO_LEGS: Final[Ints] = np.zeros(0, dtype=np.int64)
 
@@ -117,7 +126,7 @@ class DtmfBank:
         self._held.drop(np.array([leg]))
         self._origin[leg] = self._tick * BLOCK + self._pending.shape[1]
         self._earliest[leg] = self._origin[leg]
-        self._ring[:, leg] = 0.0
+        self._ring[:, leg] = 0
         self._pending[leg] = 0
         self._candidate[leg] = -1
         if self._lost_ring is not None:
@@ -128,7 +137,7 @@ class DtmfBank:
     def _start_over(self) -> None:
         self._tick = 0
         # Filled, not zeros from the operating system: the first ticks would pay for every page.
-        self._ring: Floats = np.full((RING_BLOCKS + 1, self.n_legs, BLOCK), 0.0, dtype=np.float32)
+        self._ring: npt.NDArray[np.int16] = np.full((RING_BLOCKS, self.n_legs, BLOCK), 0, dtype=np.int16)
         self._lost_ring: Bools | None = None
         self._pending: npt.NDArray[np.int16] = np.zeros((self.n_legs, 0), dtype=np.int16)
         self._pending_lost: Bools | None = None
@@ -184,9 +193,9 @@ class DtmfBank:
             found = screen(newest, self._ring[first % RING_BLOCKS])
             self._look_closer(found.where, found, np.arange(found.where.size), events)
             return
-        audio = frames.astype(np.float32)
+        audio = frames
         if lost is not None:
-            audio[lost] = 0.0
+            audio = np.where(lost, np.int16(0), frames)
         blocks = audio.reshape(self.n_legs, n_blocks, BLOCK)
         before = np.concatenate([newest[:, None], blocks[:, :-1]], axis=1)
         found = screen(before.reshape(-1, BLOCK), blocks.reshape(-1, BLOCK))
@@ -204,7 +213,7 @@ class DtmfBank:
         slot = self._tick % RING_BLOCKS
         np.copyto(self._ring[slot], frames)
         if lost is not None:
-            self._ring[slot][lost] = 0.0
+            self._ring[slot][lost] = 0
             if self._lost_ring is not None:
                 self._lost_ring[slot] = lost
         self._tick += 1
@@ -249,19 +258,17 @@ class DtmfBank:
         """The newest samples of some legs, oldest first, shape (legs.size, n_samples)."""
         n_blocks = -(-n_samples // BLOCK)
         slots = (self._tick + np.arange(-n_blocks, 0)) % RING_BLOCKS
-        blocks = self._ring[slots, legs[:, None]].reshape(legs.size, -1)
+        blocks = self._ring[slots, legs[:, None]].astype(np.float32).reshape(legs.size, -1)
         newest: Floats = blocks[:, n_blocks * BLOCK - n_samples :]
         return newest
 
     def _padded_ring(self, legs: Ints) -> Floats:
         """The ring of some legs, oldest sample first, with PAD zeros on either side."""
-        # The slot behind the ring's own holds silence, and its first leg is never far from the processor.
-        slots = np.full(RING_BLOCKS + 2 * _PAD_BLOCKS, RING_BLOCKS)
-        inside = slice(_PAD_BLOCKS, _PAD_BLOCKS + RING_BLOCKS)
-        slots[inside] = (self._tick + np.arange(RING_BLOCKS)) % RING_BLOCKS
-        whose = np.zeros((legs.size, slots.size), dtype=np.int64)
-        whose[:, inside] = legs[:, None]
-        padded: Floats = self._ring[slots, whose].reshape(legs.size, -1)
+        padded = np.empty((legs.size, PAD + RING + PAD), dtype=np.float32)
+        padded[:, :PAD] = 0.0
+        padded[:, PAD + RING :] = 0.0
+        slots = (self._tick + np.arange(RING_BLOCKS)) % RING_BLOCKS
+        ring_of(padded)[:] = self._ring[slots, legs[:, None]].reshape(legs.size, RING)
         return padded
 
     def _lost(self, legs: Ints) -> Bools | None:

@@ -7,9 +7,10 @@ Left out: what a tone is and where it begins and ends (envelope.py).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from media.dtmf.tables import (
     BLOCK,
@@ -120,6 +121,14 @@ _EVEN, _N_EVEN_STEADY = _halves(np.cos)
 _ODD, _N_ODD_STEADY = _halves(np.sin)
 
 
+_CORRELATORS: Final[Floats] = np.concatenate([SCREEN_TAIL, SCREEN_BLOCK])
+
+_AT_ONCE: Final = 250
+"""Ticks multiplied in one go: as floating-point numbers they do not leave the processor's cache."""
+
+Samples: TypeAlias = npt.NDArray[np.int16] | Floats
+
+
 @dataclass(frozen=True)
 class Screened:
     """The ticks that passed.
@@ -138,18 +147,15 @@ class Screened:
     doubtful: Bools
 
 
-def screen(before: Floats, now: Floats) -> Screened:
+def screen(before: Samples, now: Samples) -> Screened:
     """Pick the ticks that may hold a digit.
 
     Args:
-        before: the ticks before, shape (n, BLOCK).
-        now: the ticks, shape (n, BLOCK); the correlators look at the 20 ms that end 5 ms before their end.
+        before: the ticks before, shape (n, BLOCK), int16 or float32.
+        now: the ticks, likewise; the correlators look at the 20 ms that end 5 ms before their end.
     """
-    tail = before[:, BLOCK - SCREEN_TAIL.shape[0] :]
-    products = now @ SCREEN_BLOCK
-    products += tail @ SCREEN_TAIL
     # Tones in rows, legs in columns: every step that follows then runs over long contiguous rows.
-    squares = np.ascontiguousarray(products.T)
+    squares = _products(before, now)
     squares *= squares
     powers = squares[:8] + squares[8:]
     low, high = powers[:4], powers[4:]
@@ -166,13 +172,24 @@ def screen(before: Floats, now: Floats) -> Screened:
     return _by_energy(before, now, where, digit, (best_low + best_high)[where])
 
 
-def _by_energy(before: Floats, now: Floats, where: Ints, digit: Ints, tones: Floats) -> Screened:
+def _products(before: Samples, now: Samples) -> Floats:
+    """The ticks by the correlators, cosines then sines, shape (16, n)."""
+    tail, n_rows = SCREEN_TAIL.shape[0], now.shape[0]
+    products = np.empty((_CORRELATORS.shape[1], n_rows), dtype=np.float32)
+    seen = np.empty((min(n_rows, _AT_ONCE), tail + BLOCK), dtype=np.float32)
+    for begin in range(0, n_rows, _AT_ONCE):
+        part = slice(begin, begin + _AT_ONCE)
+        heard = seen[: n_rows - begin]
+        heard[:, :tail] = before[part, BLOCK - tail :]
+        heard[:, tail:] = now[part]
+        products[:, part] = (heard @ _CORRELATORS).T
+    return products
+
+
+def _by_energy(before: Samples, now: Samples, where: Ints, digit: Ints, tones: Floats) -> Screened:
     """Keep the rows whose tones hold enough of the energy, of all of it or of what lies above 565 Hz."""
     # The correlators' middle 160 samples of energy: from 199 to 39 samples before the end.
-    if where.size > now.shape[0] // _MANY:
-        energy = (_energies(before[:, BLOCK - 39 :]) + _energies(now[:, : BLOCK - 39]))[where]
-    else:
-        energy = _energies(before[where, BLOCK - 39 :]) + _energies(now[where, : BLOCK - 39])
+    energy = _energies(before[where, BLOCK - 39 :]) + _energies(now[where, : BLOCK - 39])
     enough = tones > MIN_SHARE * energy
     doubtful, low_band = np.zeros((2, where.size), dtype=np.bool_)
     rest = np.flatnonzero(tones <= CLEAR_SHARE * energy)
@@ -185,11 +202,8 @@ def _by_energy(before: Floats, now: Floats, where: Ints, digit: Ints, tones: Flo
     return Screened(where[kept], digit[kept], low_band[kept], doubtful[kept])
 
 
-_MANY: Final = 3
-"""From a third of the rows on it costs less to sum all of them where they are than to copy some."""
-
-
-def _energies(audio: Floats) -> Floats:
+def _energies(samples: Samples) -> Floats:
+    audio = samples.astype(np.float32)
     energies: Floats = np.einsum("ij,ij->i", audio, audio)
     return energies
 
