@@ -1,15 +1,16 @@
 """RTP ports of our own build: a freed one rests, trunks share one range, and who gets none is told why."""
 
 import re
+import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
-from typing import Any
+from contextlib import ExitStack, suppress
+from typing import Any, Self
 
 import pytest
 
 from sip.pjsua.rtp import is_ruled
-from tests.e2e.engine.rtp_ground import RestingCore, pair_of_sockets
+from tests.e2e.engine.rtp_ground import TICK_S, RestingCore, pair_of_sockets
 from tests.e2e.loopback.wirephone import SipMessage, WirePhone
 
 pytestmark = [
@@ -18,10 +19,11 @@ pytestmark = [
 ]
 
 CALLS = 200
-PAIRS = 64
-REST_S = 0.2
-PAUSE_S = 1.5 * REST_S / PAIRS
-"""Between two calls: else the range would be used up before its first port has rested."""
+PAIRS = 100
+REST_S = 3.0
+"""Longer than a hundred calls take: it is not the size of the range that lets a port rest."""
+DEADLINE_S = 60.0
+BUSY = 486
 
 NewRestingCore = Callable[..., RestingCore]
 
@@ -55,22 +57,54 @@ def free_range(pairs: int) -> int:
     return min(port, 16000 - 2 * pairs)
 
 
+class Refuser:
+    """Answers every INVITE of a far end with 486, in a thread; keeps port and moment of each."""
+
+    def __init__(self, wire: WirePhone) -> None:
+        self.rests_s: list[float] = []
+        self.ports: list[int] = []
+        self._freed_at_s: dict[int, float] = {}
+        self._wire = wire
+        self._open = True
+        self._thread = threading.Thread(target=self._answer)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open = False
+        self._thread.join()
+
+    def _answer(self) -> None:
+        while self._open:
+            with suppress(AssertionError):  # none came meanwhile
+                self._take(self._wire.expect("INVITE", deadline_s=0.1))
+
+    def _take(self, invite: SipMessage) -> None:
+        port = port_of(invite)
+        self.ports.append(port)
+        if port in self._freed_at_s:
+            self.rests_s.append(invite.at_s - self._freed_at_s[port])
+        self._freed_at_s[port] = time.monotonic()  # at the earliest: the far end does not know yet
+        self._wire.respond(invite, "486 Busy Here")
+
+
 def test_no_port_is_handed_out_while_it_rests_in_200_calls(new_core: NewRestingCore, wire: WirePhone) -> None:
     first = free_range(PAIRS)
     core = new_core(REST_S, rtp_first_port=first, rtp_last_port=first + 2 * PAIRS - 1)
-    freed_at_s: dict[int, float] = {}
-    rests_s: list[float] = []
-    for number in range(CALLS):
-        invite, at_s = refused(core, wire, f"leg-{number}")
-        port = port_of(invite)
-        assert port % 2 == 0
-        assert first <= port < first + 2 * PAIRS
-        if port in freed_at_s:
-            rests_s.append(invite.at_s - freed_at_s[port])
-        freed_at_s[port] = at_s
-        time.sleep(PAUSE_S)
-    assert len(rests_s) >= CALLS - PAIRS
-    assert min(rests_s) > REST_S
+    until_s = time.monotonic() + DEADLINE_S
+    with Refuser(wire) as far_end:
+        number = 0
+        while len(far_end.ports) < CALLS:
+            assert time.monotonic() < until_s, len(far_end.ports)
+            core.dial(f"leg-{number}", wire.uri)
+            if core.wait("LegHungUp", leg=f"leg-{number}")["sip_status"] != BUSY:
+                time.sleep(TICK_S)  # all of them rest
+            number += 1
+    assert set(far_end.ports) <= set(range(first, first + 2 * PAIRS, 2))
+    assert len(far_end.rests_s) >= CALLS - PAIRS
+    assert min(far_end.rests_s) > REST_S
 
 
 def test_all_ports_of_the_range_are_used_in_turn(new_core: NewRestingCore, wire: WirePhone) -> None:
