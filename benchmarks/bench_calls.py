@@ -14,9 +14,9 @@ Questions, each for n calls that are up at once:
 Medians over the repeats; ratio: ours to Asterisk's. The subject is pinned to core 0; SIPp and rtp_load, which
 speaks, listens and counts on every telephone (benchmarks/rtp_load.c), to core 1; subjects take turns. The
 page says how many packets a call really sent and heard: a program whose work follows the packets looks
-cheaper than it is when they do not come. `--streams sipp` lets SIPp send by itself, uncounted: the second
-opinion on rtp_load's load. The load average stands beside every figure: a machine that does other work gives
-noisy ones. Budgets: recorded call 0.35 × Asterisk, memory 1 ×, prompt 1 / 1.5 ×, short call 1 / 0.6 ×.
+cheaper than it is when they do not come. benchmarks/second_opinion.py asks another generator. The load
+average stands beside every figure: a machine that does other work gives noisy ones. Budgets: recorded call
+0.35 × Asterisk, memory 1 ×, prompt 1 / 1.5 ×, short call 1 / 0.6 ×.
 CI only checks that it still runs.
 """
 
@@ -63,14 +63,13 @@ class Figure:
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured. `counted`: by rtp_load; else SIPp sends by itself."""
+    """How much is measured."""
 
     calls: int
     window_s: float
     repeat: int
     who: tuple[str, ...] = tuple(SUBJECTS)
     what: tuple[str, ...] = ("record", "prompt", "short")
-    counted: bool = True
 
 
 def steady(run: Run, plan: Plan) -> list[Figure]:
@@ -123,7 +122,6 @@ def measure(folder: Path, plan: Plan) -> tuple[list[Figure], dict[str, str]]:
                     most=plan.calls,
                     every_s=EVERY_S,
                     prompt_s=SHORT_PROMPT_S if what == "short" else long_s,
-                    counted=plan.counted,
                 ) as run:
                     versions[who] = run.subject.version
                     found = short(run, plan, who) if what == "short" else steady(run, plan)
@@ -220,7 +218,6 @@ def main() -> int:
     parser.add_argument("--repeat", type=int)
     parser.add_argument("--who", choices=tuple(SUBJECTS), help="one of them alone")
     parser.add_argument("--what", choices=("record", "prompt", "short"), help="one question alone")
-    parser.add_argument("--streams", choices=("rtp_load", "sipp"), default="rtp_load")
     parser.add_argument("--output", type=Path, default=ROOT / "build/bench/calls.md")
     options = parser.parse_args()
     # A bench that is stopped still takes its container and its telephones with it.
@@ -232,7 +229,6 @@ def main() -> int:
         options.repeat or repeat,
         who=(options.who,) if options.who else tuple(SUBJECTS),
         what=(options.what,) if options.what else ("record", "prompt", "short"),
-        counted=options.streams == "rtp_load",
     )
     with tempfile.TemporaryDirectory(prefix="bench-calls-") as folder:
         figures, versions = measure(Path(folder), plan)

@@ -1,32 +1,14 @@
-"""What a process has used, and telephones that talk by SIPp's own RTP streams, which nobody counts.
-
-benchmarks/rtp_load.py has those that count. These are the second opinion on their load.
-"""
+"""What benches of calls share: the cores, free ports, and what a process has used."""
 
 import os
-import shutil
 import socket
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from media.g711 import alaw_encode
-from media.testsignal import talk
-
 ROOT = Path(__file__).resolve().parent.parent
-SCENARIO = ROOT / "tests/e2e/engine/sipp/talks.xml"
 SUBJECT_CORE, LOAD_CORE = 0, 1
-TALK_FILE_S = 4.0
-FOR_EVER_MS = 3_600_000
-SENDING_PRIORITY = 5
 FIRST_PORT, LAST_PORT = 2000, 16383
 """Of the telephones' media: below the core's own range (sip.rtp_ports)."""
-
-STREAM_PORTS = 2000
-"""For the streams of one SIPp."""
 
 
 @dataclass(frozen=True)
@@ -59,43 +41,6 @@ def cpu_s(pid: int) -> float:
     # The name in field 2 may hold spaces: count from its closing parenthesis.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def streaming_telephones(folder: Path, seed: int) -> Iterator[str]:
-    """Telephones on one SIP port that answer at once and talk until they are hung up on; yields what to dial.
-
-    One SIPp with its RTP streams, pinned to the load's core, before ordinary work where that is permitted:
-    the threads that send inherit it.
-
-    Raises:
-        RuntimeError: SIPp is missing, or did not start.
-    """
-    sipp = shutil.which("sipp")
-    if sipp is None:
-        raise RuntimeError("sipp is not installed (Debian package sip-tester)")
-    folder.mkdir(parents=True)
-    (folder / "talk.alaw").write_bytes(alaw_encode(talk(seed, TALK_FILE_S)).tobytes())
-    (folder / SCENARIO.name).write_text(SCENARIO.read_text().replace("TALK_MS", str(FOR_EVER_MS)))
-    port = free_port()
-    # Behind those of a SIPp that has begun and not bound its streams' ports yet.
-    media = free_ports(STREAM_PORTS * (1 + seed)) + STREAM_PORTS * seed
-    command = [
-        *("taskset", "-c", str(LOAD_CORE), sipp, "-sf", SCENARIO.name, "-nostdin"),
-        *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-mp", str(media)),
-    ]
-    with subprocess.Popen(
-        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            time.sleep(0.5)
-            if process.poll() is not None:
-                raise RuntimeError("SIPp did not start")
-            with suppress(PermissionError):
-                os.sched_setscheduler(process.pid, os.SCHED_RR, os.sched_param(SENDING_PRIORITY))
-            yield f"sip:talker@127.0.0.1:{port}"
-        finally:
-            process.kill()
 
 
 def free_port() -> int:

@@ -15,8 +15,9 @@ from typing import Self
 
 import numpy as np
 
-from benchmarks.calls_load import cpu_s, recorded_bytes, streaming_telephones
+from benchmarks.calls_load import cpu_s, recorded_bytes
 from benchmarks.calls_subjects import Asterisk, Job, Ours, Subject
+from benchmarks.robots import robots
 from benchmarks.rtp_load import Counts, Party, Telephones, counting_telephones
 from media.testsignal import talk
 from media.types import SAMPLE_RATE_HZ, Pcm16
@@ -44,7 +45,7 @@ class Step:
     Attributes:
         calls: that should be up; `recordings`: that should grow.
         core_percent: processor time of the subject, in per cent of one core.
-        counts: of rtp_load, None where SIPp sent by itself.
+        counts: of rtp_load, None where robots talked.
         grown: recordings that grew as fast as time.
     """
 
@@ -138,8 +139,8 @@ class Run:
             kind: see Job.
             most: calls at once.
             every_s: between two beginnings.
-            prompt_s: how long the prompt lasts.
-            counted: by rtp_load; else SIPp sends by itself.
+            prompt_s: how long the prompt lasts, and robots talk.
+            counted: rtp_load talks; else robots do, uncounted.
         """
         self._folder, self._who, self._kind = folder, who, kind
         self._most, self._every_s, self._prompt_s = most, every_s, prompt_s
@@ -161,11 +162,8 @@ class Run:
                 )
                 uris = self.phones.uris
             else:
-                seeds = (VOICE_A, VOICE_B)[: len(parties_of(self._kind))]
-                uris = tuple(
-                    stack.enter_context(streaming_telephones(folder / f"phones-{seed}", seed))
-                    for seed in seeds
-                )
+                voices = [repeated(party.says, self._prompt_s) for party in parties_of(self._kind)]
+                uris = stack.enter_context(robots(folder / "robots", self._most, voices))
             job = Job(self._kind, uris[0], uris[-1], prompt, self._most, self._every_s)
             self.subject = SUBJECTS[self._who](folder / self._who, job)
             stack.callback(self.subject.end)

@@ -6,8 +6,6 @@ at an even pace; what it costs is read from /proc by whoever measures.
 
 import json
 import os
-import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -15,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmarks.calls_load import ROOT, SUBJECT_CORE, free_port
+from benchmarks.calls_load import ROOT, SUBJECT_CORE
+from benchmarks.testbed import Testbed
 from media.g711 import alaw_encode
 from media.wav import read_pcm
 from sip.rtp_ports import FIRST_PORT, LAST_PORT
 
-TESTBED = ROOT / "docker/asterisk/testbed"
-ANSWER_DEADLINE_S = 60.0
 MOST_WORKERS = 4
 """For whose RTP ports there is room: each needs two pairs a leg (sip.rtp_ports)."""
 
@@ -186,53 +183,10 @@ class Asterisk:
         state = folder / "state"
         self.recordings = state / "recordings"
         self._job = job
-        self._env = {
-            **os.environ,
-            "IVRCORE_ASTERISK_INSTANCE": os.environ.get("IVRCORE_ASTERISK_INSTANCE", "bench"),
-            "IVRCORE_ASTERISK_SIP_PORT": str(free_port()),
-            "IVRCORE_ASTERISK_DIGEST_PORT": str(free_port()),
-            "IVRCORE_ASTERISK_AMI_PORT": str(free_port()),
-            "IVRCORE_ASTERISK_RTP_RANGE": ASTERISK_RTP_RANGE,
-            "IVRCORE_ASTERISK_STATE": str(state),
-            "IVRCORE_PYTHON": sys.executable,
-        }
         state.mkdir(parents=True)
         (state / "bench-prompt.alaw").write_bytes(alaw_encode(read_pcm(job.prompt)).tobytes())
-        told = self._testbed("up")
-        settings = dict(line.partition("=")[::2] for line in shlex.split(told))
-        try:
-            self._ami = Ami(settings["IVRCORE_ASTERISK_HOST"], int(settings["IVRCORE_ASTERISK_AMI_PORT"]))
-            self.pid = self._asterisk_pid()
-            taskset = ["taskset", "--all-tasks", "--cpu-list", "--pid", str(SUBJECT_CORE), str(self.pid)]
-            subprocess.run(taskset, check=True, capture_output=True)
-            with (state / "etc/extensions.conf").open("a") as dialplan:
-                dialplan.write(DIALPLAN)
-            # Its log of every step of every call is for tests; no service would keep it.
-            for command in ("dialplan reload", "core set verbose 0"):
-                self._ami.ask(Action="Command", Command=command)
-            self.version = self._ami.ask(Action="CoreSettings")["AsteriskVersion"]
-        except BaseException:
-            self._testbed("down")
-            raise
-
-    def _testbed(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [TESTBED, *arguments], env=self._env, stdout=subprocess.PIPE, text=True, timeout=600.0, check=True
-        )
-        return done.stdout
-
-    def _asterisk_pid(self) -> int:
-        """Of the newest Asterisk whose state is ours: container engines disagree on how to ask them."""
-        wanted = f"{self._env['IVRCORE_ASTERISK_STATE']} "
-        for entry in Path("/proc").iterdir():
-            try:
-                if (entry / "comm").read_text() == "asterisk\n" and wanted in (
-                    entry / "mountinfo"
-                ).read_text():
-                    return int(entry.name)
-            except OSError:
-                continue
-        raise RuntimeError("Asterisk does not run")
+        self._testbed = Testbed(state, "", ASTERISK_RTP_RANGE, SUBJECT_CORE, DIALPLAN)
+        self.pid, self.version = self._testbed.pid, self._testbed.version
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -245,7 +199,7 @@ class Asterisk:
         job, began_s = self._job, time.monotonic()
         for number in range(calls):
             time.sleep(max(0.0, began_s + number * job.every_s - time.monotonic()))
-            self._ami.ask(
+            self._testbed.ami.ask(
                 Action="Originate",
                 Channel=f"PJSIP/trunk/{job.a}",
                 Context="bench",
@@ -258,29 +212,4 @@ class Asterisk:
             )
 
     def end(self) -> None:
-        self._testbed("down")
-
-
-class Ami:
-    """The manager interface, as far as it is needed here; events are switched off."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._socket = socket.create_connection((host, port), timeout=ANSWER_DEADLINE_S)
-        self._lines = self._socket.makefile("r", encoding="utf-8", newline="\r\n")
-        self._lines.readline()  # its greeting
-        self.ask(Action="Login", Username="ivrcore", Secret="ivrcore-lab", Events="off")
-
-    def ask(self, **headers: str) -> dict[str, str]:
-        """The headers of the answer.
-
-        Raises:
-            RuntimeError: it is an error.
-        """
-        self._socket.sendall(("".join(f"{k}: {v}\r\n" for k, v in headers.items()) + "\r\n").encode())
-        answer: dict[str, str] = {}
-        while (line := self._lines.readline().rstrip("\r\n")) or not answer:
-            name, _, value = line.partition(": ")
-            answer[name] = value
-        if answer.get("Response") not in ("Success", "Goodbye"):
-            raise RuntimeError(f"{headers['Action']}: {answer}")
-        return answer
+        self._testbed.down()

@@ -10,9 +10,9 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { FRAME = 160, HEADER = 12, PCMA = 8, SILENCE = 0xd5, SLOTS = 20, MOST_GROUPS = 4, MOST_PORTS = 65536 };
-enum { BINS = 1000, SEARCHES = 20, LARGEST_STEP = 1000, LONGEST_KEPT = 8000 * 60, EDGE_PACKETS = 2, WIDE_GAP_MS = 40 };
-#define SLOT_NS 1000000LL
+enum { FRAME = 160, HEADER = 12, PCMA = 8, SILENCE = 0xd5, SLOTS = 200, MOST_GROUPS = 4, MOST_PORTS = 65536 };
+enum { BINS = 1000, SEARCHES = 2, LARGEST_STEP = 1000, LONGEST_KEPT = 8000 * 60, EDGE_PACKETS = 2, WIDE_GAP_MS = 40 };
+#define SLOT_NS 100000LL
 #define TICK_NS (SLOTS * SLOT_NS)
 
 struct signal { unsigned char *codes; int bytes; }; /* codes: and its first frame again */

@@ -91,7 +91,7 @@ class Counts:
         window_s: since the last `window`.
         realtime: it runs before all ordinary work.
         cpu_s: processor time it has used since its start.
-        late_p999_ms, late_max_ms: by how much it woke up too late, once a millisecond.
+        late_p999_ms, late_max_ms: by how much it woke up too late.
         parties: in the order in which they were named.
     """
 

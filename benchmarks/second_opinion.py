@@ -1,11 +1,11 @@
-"""Is it the subject that was measured, or the generator? The same load by rtp_load and by SIPp's own RTP.
+"""Is it the subject that was measured, or the generator? The same load by rtp_load and by robots of Asterisk.
 
     python benchmarks/second_opinion.py [--who ours|asterisk] [--calls N] [--window S] [--repeat N]
 
 Question: by how much do the costs of a recorded call differ, as each of the two generators finds them? Unit:
-% of the larger one. Budget: 15 %. At a number of calls that SIPp's streams still carry; the knee is beyond
-them. The generators take turns, so that a machine that slowly becomes busy disturbs both alike; medians over
-the repeats.
+% of the larger one. Budget: 15 %. At a number of calls that the robots (benchmarks/robots.py) still carry on
+the load's core; the knee of ours is beyond them. The generators take turns, so that a machine that slowly
+becomes busy disturbs both alike; medians over the repeats.
 """
 
 import argparse
@@ -35,17 +35,17 @@ class Opinions:
     """Cost of a recorded call in per cent of a core, as each generator finds it."""
 
     rtp_load: float
-    sipp: float
+    robots: float
     calls: int
 
     @property
     def apart_percent(self) -> float:
         """By how much they differ, in per cent of the larger one."""
-        most = max(self.rtp_load, self.sipp)
-        return 100.0 * abs(self.rtp_load - self.sipp) / most if most else 0.0
+        most = max(self.rtp_load, self.robots)
+        return 100.0 * abs(self.rtp_load - self.robots) / most if most else 0.0
 
     def __str__(self) -> str:
-        return f"{self.calls} calls: {self.rtp_load:.3f} % by rtp_load, {self.sipp:.3f} % by SIPp's RTP"
+        return f"{self.calls} calls: {self.rtp_load:.3f} % by rtp_load, {self.robots:.3f} % by robots"
 
 
 def opinions(who: str, calls: int, window_s: float, repeat: int, tell: Tell) -> Opinions:
@@ -61,14 +61,14 @@ def opinions(who: str, calls: int, window_s: float, repeat: int, tell: Tell) -> 
                     "record",
                     most=calls,
                     every_s=EVERY_S,
-                    prompt_s=1.0,
+                    prompt_s=calls * EVERY_S + window_s + 15.0,
                     counted=counted,
                 ) as run,
             ):
                 run.more(calls)
                 step = run.step(window_s)
             costs[counted].append(step.core_percent / calls)
-            tell(f"{number + 1}/{repeat} {'rtp_load' if counted else 'SIPp':9}{step}")
+            tell(f"{number + 1}/{repeat} {'rtp_load' if counted else 'robots':9}{step}")
     return Opinions(statistics.median(costs[True]), statistics.median(costs[False]), calls)
 
 
