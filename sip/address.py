@@ -78,16 +78,17 @@ def family_of_host(host: str) -> Family | None:
     return Family.IPV4
 
 
-def family_towards(host: str, ours: Sequence[IpAddress]) -> Family:
-    """How a host is reached: an address says it, a name is looked up in the family of our first address.
+def family_towards(host: str, ours: Sequence[IpAddress], of_names: Family | None = None) -> Family:
+    """How a host is reached: an address says it, a name is looked up in one family.
 
     Args:
         host: as `host[:port]` or alone.
+        of_names: that family; None takes our first address's.
 
     Raises:
         SipConfigError: we have no address of that family.
     """
-    family = family_of_host(host) or family_of(ours[0])
+    family = family_of_host(host) or of_names or family_of(ours[0])
     if family not in map(family_of, ours):
         here = ", ".join(map(str, ours))
         raise SipConfigError(f"{host} cannot be reached from {here}: bind an {family} address as well")

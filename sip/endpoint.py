@@ -25,7 +25,8 @@ class EndpointSettings:
 
     Attributes:
         bind: IP address SIP and RTP are bound to, IPv6 with or without brackets. Names of far ends are looked
-            up in its family. 0.0.0.0 and :: are all of this machine; far ends are told its main one.
+            up in its family, unless the trunk says otherwise. 0.0.0.0 and :: are all addresses of this
+            machine; far ends are told its main one.
         also_bind: a second one, of the other family; "" for none. Far ends that are named by an address of
             that family are called from there.
         sip_port: UDP port, on both addresses; 0 takes free ones.

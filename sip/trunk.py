@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
-from sip.address import host_of, is_ipv6_reference
+from sip.address import Family, host_of, is_ipv6_reference
 from sip.errors import SipConfigError
 
 KNOWN_CODECS = ("PCMA", "PCMU", "G722", "OPUS")
@@ -50,6 +50,7 @@ class Trunk:
         identity_host: host part of our From and P-Asserted-Identity; "" takes the trunk's host.
         codecs: what is offered, best first.
         transport: what carries the signalling to `host`; a SIP URI that is dialled names its own.
+        family: in which names are looked up; None takes that of the endpoint's first address.
         srtp: needs TLS, because the keys are in the signalling. Optional: a far end may decline.
 
     Raises:
@@ -64,11 +65,13 @@ class Trunk:
     codecs: tuple[str, ...] = DEFAULT_CODECS
     transport: Transport = Transport.UDP
     srtp: Srtp = Srtp.OFF
+    family: Family | None = None
 
     def __post_init__(self) -> None:
         # As plain words from a file of settings they are as good.
         object.__setattr__(self, "transport", _member(Transport, self.transport, what="transport"))
         object.__setattr__(self, "srtp", _member(Srtp, self.srtp, what="SRTP"))
+        object.__setattr__(self, "family", None if self.family is None else Family(self.family))
         if self.srtp is not Srtp.OFF and self.transport is not Transport.TLS:
             raise SipConfigError(f"SRTP {self.srtp} needs transport tls: its keys are in the signalling")
         _check_host(self.host, what="trunk")

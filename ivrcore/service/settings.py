@@ -130,7 +130,8 @@ class ServiceSettings(BaseSettings):
         for entry in self.trunks:
             trunk = entry.trunk()
             try:
-                family_towards(trunk.next_hop(f"sip:{trunk.host}"), self.workers.endpoint().addresses)
+                ours = self.workers.endpoint().addresses
+                family_towards(trunk.next_hop(f"sip:{trunk.host}"), ours, trunk.family)
             except SipConfigError as error:
                 raise ValueError(f"trunks: {entry.name}: {error}") from None
         return self

@@ -88,7 +88,7 @@ class Accounts:
         Raises:
             SipConfigError: the endpoint has no address of that family.
         """
-        return family_towards(trunk.next_hop(uri), self._settings.addresses)
+        return family_towards(trunk.next_hop(uri), self._settings.addresses, trunk.family)
 
     def shutdown(self) -> None:
         """End them all."""

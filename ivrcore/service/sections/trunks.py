@@ -1,12 +1,25 @@
 """The ways out."""
 
+from enum import Enum
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from ivrcore.service.sections.base import Section
+from sip.address import Family
 from sip.errors import SipConfigError
 from sip.trunk import DEFAULT_CODECS, Srtp, Transport, Trunk
+
+
+class TrunkFamily(Enum):
+    """In which family of addresses the name of a trunk is looked up."""
+
+    AUTO = "auto"
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+
+
+_FAMILIES = {TrunkFamily.AUTO: None, TrunkFamily.IPV4: Family.IPV4, TrunkFamily.IPV6: Family.IPV6}
 
 
 class TrunkSettings(Section):
@@ -18,6 +31,10 @@ class TrunkSettings(Section):
         description="Where numbers are sent: host or host:port, an IPv6 address in brackets.",
     )
     proxy: str = Field(default="", description="Outbound proxy, a SIP URI.")
+    family: TrunkFamily = Field(
+        default=TrunkFamily.AUTO,
+        description="Whether a name is looked up as ipv4 or ipv6 address; auto: as workers.bind is one.",
+    )
     transport: Transport = Field(
         default=Transport.UDP, description="What carries SIP: udp, tcp, or tls (1.2 and 1.3)."
     )
@@ -50,6 +67,7 @@ class TrunkSettings(Section):
             codecs=codecs,
             transport=self.transport,
             srtp=self.srtp,
+            family=_FAMILIES[self.family],
         )
 
     @model_validator(mode="after")

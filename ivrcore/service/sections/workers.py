@@ -22,7 +22,7 @@ class WorkersSettings(Section):
     bind: str = Field(
         default="127.0.0.1",
         description="IP address SIP and RTP are bound to; 0.0.0.0 or :: for all, trunks are told the main "
-        "one. Names of trunks are looked up in its family.",
+        "one. Names of trunks are looked up in its family, unless they say otherwise.",
     )
     also_bind: str = Field(
         default="",

@@ -128,6 +128,11 @@ def test_address_decides_how_it_is_reached_and_our_first_how_a_name_is(
     assert family_towards(host, ours) is family
 
 
+@pytest.mark.parametrize(("host", "family"), [("gw.example", Family.IPV6), ("192.0.2.1", Family.IPV4)])
+def test_names_can_be_looked_up_in_another_family_than_our_first(host: str, family: Family) -> None:
+    assert family_towards(host, (V4, V6), Family.IPV6) is family
+
+
 @pytest.mark.parametrize(
     ("host", "ours", "says"),
     [

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sip.address import Family
 from sip.errors import SipConfigError, SipError
 from sip.trunk import DEFAULT_CODECS, KNOWN_CODECS, Srtp, Transport, Trunk, check_codecs, check_uri
 
@@ -243,6 +244,11 @@ def test_srtp_without_tls_is_refused_because_its_keys_would_travel_in_the_clear(
     with pytest.raises(SipConfigError) as error:
         Trunk("gw.example", transport=transport, srtp=srtp)
     assert one_line(error) == f"SRTP {srtp} needs transport tls: its keys are in the signalling"
+
+
+def test_family_may_be_the_number_of_a_worker_s_file() -> None:
+    assert Trunk("gw.example", family=6).family is Family.IPV6  # type: ignore[arg-type]  # as JSON has it
+    assert Trunk("gw.example").family is None
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from ivrcore.service.settings import ServiceSettings, SettingsError, load
 from ivrcore.service.wiring import supervisor_settings
 from ivrcore.service.workers.process import make_directory
 from ivrcore.service.workers.settings import WorkerSettings
+from sip.address import Family
 from sip.endpoint import EndpointSettings
 from sip.errors import SipConfigError
 from sip.trunk import Srtp, Transport
@@ -37,6 +38,11 @@ srtp = "required"
 name = "old"
 host = "192.0.2.1"
 prefixes = ["+1"]
+[[trunks]]
+name = "named"
+host = "six.example"
+family = "ipv6"
+prefixes = ["+44"]
 """
 
 
@@ -69,6 +75,8 @@ def test_every_setting_of_sip_reaches_the_worker_through_its_file(file: Path, tm
     assert (trunk.transport, trunk.srtp) == (Transport.TLS, Srtp.REQUIRED)
     assert trunk.uri_of("100") == "sip:100@[::1]:5061;transport=tls"
     assert worker.routes.trunk_for("+12025550100").transport is Transport.UDP
+    assert trunk.family is None
+    assert worker.routes.trunk_for("+442079460000").family is Family.IPV6
 
 
 def test_defaults_are_those_of_an_endpoint_but_for_telephones_that_are_gone() -> None:
@@ -159,6 +167,10 @@ def test_environment_sets_them_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             '[[trunks]]\nname = "a"\nhost = "[2001:db8::1]:5061"',
             "settings: trunks: a: [2001:db8::1] cannot be reached from 127.0.0.1: bind an IPv6 address as ",
+        ),
+        (
+            '[[trunks]]\nname = "a"\nhost = "gw.example"\nfamily = "ipv6"',
+            "settings: trunks: a: gw.example cannot be reached from 127.0.0.1: bind an IPv6 address as well",
         ),
         (
             '[workers]\nbind = "::1"\n[[trunks]]\nname = "a"\nhost = "gw"\nproxy = "sip:192.0.2.1"',
