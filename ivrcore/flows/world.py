@@ -8,13 +8,11 @@ place of a newer one of its name (the runner's promise, too).
 """
 
 import heapq
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
-from ivrcore.codes import StateCode
 from ivrcore.commands import (
     CancelTimer,
     Collect,
@@ -35,10 +33,9 @@ from ivrcore.events import (
     DigitsCollected,
     EarlyMediaStarted,
     Event,
-    FailureAnnounced,
     LegAnswered,
     LegHungUp,
-    LegRang,
+    MediaLost,
     Party,
     Playable,
     Prompt,
@@ -49,6 +46,7 @@ from ivrcore.events import (
     TimerExpired,
 )
 from ivrcore.flows import callback
+from ivrcore.flows.circumstances import CLEARED, Circumstances, Early, Fate, Pressed
 from ivrcore.request import CallbackRequest
 
 S = TypeVar("S")
@@ -58,85 +56,6 @@ LONGEST_TALK_MS = 30 * HOUR_MS
 """When A gives up a talk that nothing else ends; longer than any limit."""
 
 LOOPED = frozenset({Prompt.WAIT_VOICE, Prompt.RINGBACK})
-CLEARED = Cause(16, 0, StateCode.HUNG_UP_AFTER_CONNECT)
-
-
-class Early(Enum):
-    """What a telephone may do before it answers."""
-
-    RINGS = LegRang
-    ANNOUNCES_FAILURE = FailureAnnounced
-    SENDS_MEDIA = EarlyMediaStarted
-
-
-@dataclass(frozen=True)
-class Telephone:
-    """How a party's leg behaves. Times in ms; None: never.
-
-    Attributes:
-        early: acts before the answer, each so long after the INVITE.
-        answers_ms, refuses_ms: after the INVITE.
-        hangs_up_ms: after its answer.
-        keys_ms: key presses, after its answer.
-        refusal: the cause of a refusal.
-        late_ms: how late the flow hears of its signalling; audio is noticed at once.
-        release_ms: how long it goes on after a HangUp. None: it is never heard of again.
-        echo_ms: everything it signals is reported again so much later.
-    """
-
-    early: tuple[tuple[int, Early], ...] = ()
-    answers_ms: int | None = 0
-    refuses_ms: int | None = None
-    hangs_up_ms: int | None = None
-    keys_ms: tuple[int, ...] = ()
-    refusal: Cause = CLEARED
-    late_ms: int = 0
-    release_ms: int | None = 0
-    echo_ms: int | None = None
-
-
-@dataclass(frozen=True)
-class Fate:
-    """What becomes of a prompt.
-
-    Attributes:
-        length_ms: until its end; waitVoice and ringback loop.
-        fails_ms: until its failure, None if it plays; 0 fails while it is prepared.
-        echo_ms: its end is reported again so much later.
-        crosses: a Stop of it crosses the report of its end.
-    """
-
-    length_ms: int = 1500
-    fails_ms: int | None = None
-    echo_ms: int | None = None
-    crosses: bool = False
-
-
-@dataclass(frozen=True)
-class Pressed:
-    """What one collection will bring.
-
-    Attributes:
-        digits: cut to the length that is asked for.
-        after_ms: when it ends, from its beginning.
-        crosses: its end is told even when the collection was given up meanwhile.
-    """
-
-    digits: str = ""
-    after_ms: int = 5000
-    crosses: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Circumstances:
-    """Everything that will happen to one call of its own accord. Further collections bring nothing."""
-
-    telephones: Mapping[Party, Telephone]
-    prompts: Mapping[tuple[Party, Playable], Fate] = field(default_factory=dict)
-    collections: tuple[Pressed, ...] = ()
-    stop_ms: int | None = None
-    capture_fails_ms: int | None = None
-    stale_timers: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,6 +219,8 @@ class _World(Generic[S]):
         self._signal(LegAnswered(party), party)
         for delay_ms in telephone.keys_ms:
             self._in(delay_ms, lambda: self._press(party))
+        if telephone.falls_silent_ms is not None:
+            self._in(telephone.falls_silent_ms, lambda: self._fall_silent(party))
         if telephone.hangs_up_ms is not None:
             self._in(telephone.hangs_up_ms, lambda: self._end(party, CLEARED, by_remote=True))
         if leg.cue is not None:
@@ -313,6 +234,10 @@ class _World(Generic[S]):
     def _press(self, party: Party) -> None:
         if not self._legs[party].over:
             self._report(DigitReceived(party, "5"))
+
+    def _fall_silent(self, party: Party) -> None:
+        if not self._legs[party].over:
+            self._signal(MediaLost(party), party)
 
     def _hang_up(self, party: Party) -> None:
         release_ms = self._plan.telephones[party].release_ms

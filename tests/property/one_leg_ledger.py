@@ -24,6 +24,7 @@ from ivrcore.events import (
     Event,
     LegAnswered,
     LegHungUp,
+    MediaLost,
     Party,
     Playable,
     PromptEnded,
@@ -32,8 +33,9 @@ from ivrcore.events import (
     Timer,
     TimerExpired,
 )
+from ivrcore.flows.circumstances import Early, Fate, Pressed, Telephone
 from ivrcore.flows.one_leg_testing import BUSY, NO_PORTS
-from ivrcore.flows.world import Early, Entry, Fate, Pressed, Telephone
+from ivrcore.flows.world import Entry
 
 A = Party.A
 DRAIN_MS = 100
@@ -185,6 +187,9 @@ class Ledger:
                 assert verdict.state_code == StateCode.HUNG_UP_AFTER_CONNECT
             case PromptFailed():
                 assert verdict.state_code == StateCode.PLAY_FAILED
+            case MediaLost():
+                assert self.answered_ms is not None
+                assert (verdict.state_code, verdict.release_point) == (8001, 8001)
             case DigitsCollected(_, digits):
                 assert digits == ""
                 assert (verdict.state_code, verdict.release_point) == (8008, 100)
@@ -218,6 +223,7 @@ def telephones(hangs_up: bool) -> st.SearchStrategy[Telephone]:
         refuses_ms=SELDOM,
         hangs_up_ms=st.sampled_from(never + WAITS_MS + LONG_WAITS_MS[:-1]),
         keys_ms=st.lists(SHORT, max_size=3).map(tuple),
+        falls_silent_ms=SELDOM,
         refusal=st.sampled_from((BUSY, NO_PORTS)),
         late_ms=st.sampled_from((0, 0, 0, 1, 60, 700)),
         release_ms=st.sampled_from((0, 0, 20, 700, 4999, 5000, 5001, None)),
@@ -269,9 +275,9 @@ class Seen:
     def judge(self, *, states: set[str], collects: bool) -> None:
         """Asserts that the world went everywhere, and often."""
         orders = {Dial, HangUp, Play, StartTimer, CancelTimer, Report, CloseCall}
-        reasons = {"LegHungUp", "StopOrdered", "PromptFailed", "ring", "drain"}
+        reasons = {"LegHungUp", "StopOrdered", "PromptFailed", "MediaLost", "ring", "drain"}
         late = {"LegRang", "FailureAnnounced", "EarlyMediaStarted", "LegAnswered", "LegHungUp"}
-        late |= {"PromptEnded", "DigitReceived", "StopOrdered", "TimerExpired"}
+        late |= {"PromptEnded", "DigitReceived", "StopOrdered", "TimerExpired", "MediaLost"}
         if collects:
             orders |= {Collect, StopCollecting}
             reasons |= {"DigitsCollected"}

@@ -45,6 +45,7 @@ from ivrcore.events import (
     LegAnswered,
     LegHungUp,
     LegRang,
+    MediaLost,
     Party,
     Playable,
     Prompt,
@@ -55,8 +56,9 @@ from ivrcore.events import (
     TimerExpired,
 )
 from ivrcore.flows.callback_states import State
+from ivrcore.flows.circumstances import Early, Fate, Telephone
 from ivrcore.flows.testing import BUSY, NO_PORTS, PLAIN
-from ivrcore.flows.world import Early, Entry, Fate, Plan, Telephone, play_out
+from ivrcore.flows.world import Entry, Plan, play_out
 from ivrcore.request import CallbackRequest, CalleeMedia, WarnedParty
 
 HISTORIES = int(os.environ.get("IVRCORE_HISTORIES", "10000"))
@@ -286,6 +288,8 @@ class Ledger:
         match event:
             case LegHungUp(party) if party in self.dialled:
                 assert self.over | self.told == set(self.dialled)
+            case MediaLost(party) if party in self.answered and party not in self.over:
+                assert self.told | self.over == set(self.dialled)
             case StopOrdered() | CaptureFailed():
                 assert self.told == set(self.dialled)
             case TimerExpired(Timer.LIMIT | Timer.RING):
@@ -372,6 +376,9 @@ class Ledger:
                 assert verdict.state_code == StateCode.PLAY_FAILED
             case CaptureFailed():
                 assert verdict.state_code == StateCode.RECORDING_FAILED
+            case MediaLost(party):
+                assert party in self.answered
+                assert verdict.state_code == StateCode.NOT_REACHED
             case LegHungUp(party, cause):
                 assert verdict.ended_by == (party if party in self.answered else None)
                 if B in self.answered:
@@ -405,6 +412,7 @@ TELEPHONES = st.builds(
     refuses_ms=SELDOM,
     hangs_up_ms=st.sampled_from((None,) * 2 * len(WAITS_MS) + WAITS_MS + LONG_WAITS_MS),
     keys_ms=st.lists(ANY, max_size=2).map(tuple),
+    falls_silent_ms=SELDOM,
     refusal=st.sampled_from((BUSY, NO_PORTS)),
     late_ms=LATE,
     release_ms=st.sampled_from((0, 0, 20, 700, 4999, 5000, 5001, None)),
@@ -481,7 +489,7 @@ class Seen:
         elsewhere = {FinishRecording, Collect, StopCollecting}
         orders = {kind.__name__ for kind in get_args(Command) if kind not in elsewhere}
         told = {kind.__name__ for kind in get_args(Event) if kind is not DigitsCollected}
-        reasons = {"LegHungUp", "StopOrdered", "PromptFailed", "CaptureFailed", "ring", "limit"}
+        reasons = {"LegHungUp", "StopOrdered", "PromptFailed", "CaptureFailed", "MediaLost", "ring", "limit"}
         for counter, expected in (
             (self.states, {kind.__name__ for kind in get_args(State)}),
             (self.orders, orders | {"FinishRecording True", "FinishRecording False"}),

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from ivrcore.commands import Report, Status
 from ivrcore.events import Content, Party, Playable
 from ivrcore.flows import notification
-from ivrcore.flows.world import Circumstances, live
+from ivrcore.flows.circumstances import Circumstances
+from ivrcore.flows.world import live
 from ivrcore.request import NotificationElement, NotificationRequest
 from tests.property.one_leg_ledger import COLLECTIONS, FATES, SELDOM, Ledger, Seen, telephones
 

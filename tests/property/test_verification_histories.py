@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from ivrcore.events import LegHungUp, Party, Playable, Spoken
 from ivrcore.flows import verification
-from ivrcore.flows.world import Circumstances, live
+from ivrcore.flows.circumstances import Circumstances
+from ivrcore.flows.world import live
 from ivrcore.request import VerificationRequest
 from tests.property.one_leg_ledger import FATES, SELDOM, Ledger, Seen, telephones
 
