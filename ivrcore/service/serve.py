@@ -44,6 +44,7 @@ from ivrcore.service.store import outbox
 from ivrcore.service.store.database import Database
 from ivrcore.service.wiring import admin_ports, api_ports, books, supervisor_settings, utc_now
 from ivrcore.service.workers.supervisor import Supervisor
+from sip.address import host_and_port
 
 log = logging.getLogger("ivrcore.service")
 
@@ -152,14 +153,14 @@ class FrontEnd:
         if http.plain:
             port = self._reactor.listenTCP(http.port, site, interface=http.bind)
             self._listening.append(port)
-            addresses["http"] = f"http://{http.bind}:{port.getHost().port}"
+            addresses["http"] = f"http://{host_and_port(http.bind, port.getHost().port)}"
         if http.certificate is not None and http.key is not None:
             context = ssl.DefaultOpenSSLContextFactory(  # type: ignore[no-untyped-call]
                 str(http.key), str(http.certificate)
             )
             port = self._reactor.listenSSL(http.tls_port, site, context, interface=http.bind)
             self._listening.append(port)
-            addresses["https"] = f"https://{http.bind}:{port.getHost().port}"
+            addresses["https"] = f"https://{host_and_port(http.bind, port.getHost().port)}"
         file = self._settings.run_dir / ADDRESS_FILE
         part = file.with_suffix(".part")
         part.write_text(json.dumps({**addresses, "pid": os.getpid()}), encoding="utf-8")
