@@ -299,12 +299,10 @@ def _residual(spans: _Spans, fitted: Floats) -> tuple[Doubles, Doubles]:
     Returns:
         Shape (N_BANDS, n), and shape (n,).
     """
+    # Beyond a span's ends, where this would go on, there is neither audio nor a tone.
     hann = spans.ramp * np.float32(np.pi / 2)
-    np.minimum(hann, np.float32(np.pi / 2), out=hann)
-    np.maximum(hann, np.float32(-np.pi / 2), out=hann)
     np.cos(hann, out=hann)
     hann *= hann
-    hann *= spans.weights
     rest = spans.raw - fitted
     rest *= hann
     fitted *= hann
