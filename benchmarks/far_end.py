@@ -4,7 +4,7 @@ One thread serves any number of calls. What arrives is stamped by the kernel whe
 interface, so that a busy far end makes nothing look slower; what it sends too late itself is counted, because
 a late telephone must not be blamed on the subject. It runs before ordinary work where the system permits it.
 
-Left out: everything a telephone does that no bench asks for (ringing for a while, re-INVITE, RTCP).
+Left out: what a telephone does and no bench asks for (ringing for a while, re-INVITE, reports by RTCP).
 """
 
 import itertools
@@ -41,6 +41,7 @@ _SO_TIMESTAMPNS = 35
 _SO_RCVBUFFORCE = 33
 _RECEIVE_BUFFER_BYTES = 16 << 20
 _AT_ONCE = 64
+_PAIR_TRIES = 100
 
 
 @contextmanager
@@ -122,10 +123,39 @@ class Wire:
         for udp in self._hearers:
             udp.close()
 
-    def udp(self, hear: Callable[[float, bytes, Address], None]) -> socket.socket:
-        """A socket of loopback whose packets are given to `hear` with the moment they came."""
+    def udp_pair(self, hear: Callable[[float, bytes, Address], None]) -> socket.socket:
+        """A socket for RTP on an even port; one for RTCP on the port above takes what comes and is silent.
+
+        A telephone has both. Without the second, each RTCP packet to it comes back as an ICMP error.
+
+        Raises:
+            RuntimeError: no such pair is free.
+        """
+        for _ in range(_PAIR_TRIES):
+            rtp = self.udp(hear)
+            port = rtp.getsockname()[1]
+            try:
+                if port % 2 == 0:
+                    self.udp(lambda *_: None, port + 1)
+                    return rtp
+            except OSError:
+                pass  # somebody has it
+            del self._hearers[rtp]
+            rtp.close()
+        raise RuntimeError("no pair of UDP ports is free")
+
+    def udp(self, hear: Callable[[float, bytes, Address], None], port: int = 0) -> socket.socket:
+        """A socket of loopback whose packets are given to `hear` with the moment they came.
+
+        Raises:
+            OSError: somebody has the port.
+        """
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        udp.bind(("127.0.0.1", 0))
+        try:
+            udp.bind(("127.0.0.1", port))
+        except OSError:
+            udp.close()
+            raise
         udp.setblocking(False)
         udp.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         try:
@@ -203,7 +233,7 @@ class Line:
         self._by_id: dict[str, Call] = {}
         self._by_rtp: dict[Address, Call] = {}
         self._sip = wire.udp(self._hear_sip)
-        self._rtp = wire.udp(self._hear_rtp)
+        self._rtp = wire.udp_pair(self._hear_rtp)
 
     @property
     def address(self) -> str:
