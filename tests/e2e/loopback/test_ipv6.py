@@ -21,13 +21,16 @@ from sip.rtp_ports import FIRST_PORT, LAST_PORT
 from sip.softphone import Script
 from tests.e2e.loopback.addresses import needs_ipv6, needs_ipv6_loopback
 from tests.e2e.loopback.parties import ROOT, Core, Phone
-from tests.e2e.loopback.wirephone import SipMessage, WirePhone
+from tests.e2e.loopback.wirephone import PACKET_SAMPLES, SipMessage, WirePhone
 
 NewCore = Callable[..., Core]
 NewPhone = Callable[..., Phone]
 
 TALK_S = 1.2
 """How long two parties listen to each other."""
+
+STRANGE_PACKETS = 10
+"""RTP from somebody who is not in the call."""
 
 
 pytestmark = [pytest.mark.e2e, needs_ipv6_loopback]
@@ -65,8 +68,9 @@ def sdp_hosts(message: SipMessage) -> set[str]:
 
 @needs_ipv6
 def test_everything_that_an_ipv6_call_says_of_addresses_is_ipv6(
-    new_core: NewCore, wire_6: WirePhone, talks: dict[str, Path], tmp_path: Path
+    new_core: NewCore, parties: ExitStack, wire_6: WirePhone, talks: dict[str, Path], tmp_path: Path
 ) -> None:
+    stranger = parties.enter_context(WirePhone("::1"))
     core, capture = new_core(bind="[::1]"), tmp_path / "a.wav"
     assert re.fullmatch(r"\[::1\]:\d+", core.address)
     core.dial("A", wire_6.uri, display="+8695588")
@@ -87,11 +91,12 @@ def test_everything_that_an_ipv6_call_says_of_addresses_is_ipv6(
     core.order("play", leg="A", playback="talk", path=str(talks["prompt"]))
     said = read_pcm(talks["b"])[: int(TALK_S * SAMPLE_RATE_HZ)]
     wire_6.speak(invite, alaw_encode(said).tobytes())
+    stranger.speak(invite, alaw_encode(read_pcm(talks["a"])[: STRANGE_PACKETS * PACKET_SAMPLES]).tobytes())
     core.wait("PlaybackEnded", leg="A")
     assert len(wire_6.packets) >= 50  # the prompt's second
     core.hang_up("A")
     wire_6.respond(wire_6.expect("BYE"), "200 OK")
-    core.wait("LegHungUp", leg="A")
+    assert core.wait("LegHungUp", leg="A")["rejected_packets"] == STRANGE_PACKETS
     (heard,) = identify(read_pcm(capture), [KnownSignal("b", read_pcm(talks["b"]), loop=True)])
     assert heard.end_s - heard.start_s > TALK_S - 0.3
 
