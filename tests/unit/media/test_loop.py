@@ -69,6 +69,43 @@ def test_file_is_made_once_for_one_content_and_anew_for_another(source: Path, tm
     assert unrolled(source, cache, span_s=2.0) != first
 
 
+def test_file_that_stays_as_it_is_is_read_once(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = unrolled(source, tmp_path / "cache", span_s=2.0)
+
+    def read_again(path: Path) -> Pcm16:
+        raise AssertionError(f"{path} was read again")
+
+    monkeypatch.setattr(media.loop, "read_pcm", read_again)
+    assert unrolled(source, tmp_path / "cache", span_s=2.0) == first
+
+
+def test_file_of_the_same_length_written_in_place_is_read_again(source: Path, tmp_path: Path) -> None:
+    first = unrolled(source, tmp_path / "cache", span_s=2.0)
+    other = tmp_path / "other.wav"
+    write_alaw(other, talk(2, 0.7))
+    source.write_bytes(other.read_bytes())
+    second = unrolled(source, tmp_path / "cache", span_s=2.0)
+    assert second != first
+    assert np.array_equal(read_pcm(second), np.tile(through_alaw(talk(2, 0.7)), 3))
+
+
+def test_cache_that_lost_the_loop_gets_it_again(source: Path, tmp_path: Path) -> None:
+    first = unrolled(source, tmp_path / "cache", span_s=2.0)
+    first.unlink()
+    assert unrolled(source, tmp_path / "cache", span_s=2.0) == first
+    assert np.array_equal(read_pcm(first), np.tile(through_alaw(talk(1, 0.7)), 3))
+
+
+def test_missing_file_is_refused_and_read_when_it_has_come(source: Path, tmp_path: Path) -> None:
+    late = tmp_path / "late.wav"
+    with pytest.raises(MediaFileError):
+        unrolled(late, tmp_path / "cache", span_s=2.0)
+    late.write_bytes(source.read_bytes())
+    assert unrolled(late, tmp_path / "cache", span_s=2.0) == unrolled(source, tmp_path / "cache", span_s=2.0)
+
+
 def test_two_at_once_do_not_write_the_same_file(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
