@@ -59,14 +59,14 @@ _LOW_BIN: Final = 18  # 562 Hz: the middle of the high-pass's slope
 _TONE_BINS: Final[Ints] = np.round(OMEGAS / (2 * np.pi) * _FFT).astype(np.int64)
 
 
-def _lines(bins: range) -> Floats:
-    """Some of the spectrum's lines behind the Hann window, shape (_FFT, 2 * len(bins)), cosines first."""
-    phase = 2 * np.pi * np.array(bins) / _FFT * np.arange(_FFT)[:, None]
+def _low_lines() -> Floats:
+    """The spectrum's lines under _LOW_BIN behind the Hann window, shape (_FFT, 2 * (_LOW_BIN - 1))."""
+    phase = 2 * np.pi * np.arange(1, _LOW_BIN) / _FFT * np.arange(_FFT)[:, None]
     lines = np.concatenate([np.cos(phase), np.sin(phase)], axis=1) * _HANN[:, None]
     return np.ascontiguousarray(lines, dtype=np.float32)
 
 
-_LOW_LINES: Final[Floats] = _lines(range(1, _LOW_BIN))
+_LOW_LINES: Final[Floats] = _low_lines()
 
 
 def _low_sums() -> Floats:
@@ -80,11 +80,6 @@ _LOW_SUMS: Final[Floats] = _low_sums()
 
 _NEAR: Final[Ints] = np.arange(-2, 3)
 """The five lines around a tone: Hann-windowed and up to 2 % off it is inside."""
-
-_FIRST_NEAR: Final = int(_TONE_BINS.min()) - 2
-_NEAR_LINES: Final[Floats] = _lines(range(_FIRST_NEAR, int(_TONE_BINS.max()) + 3))
-_ENDS: Final[Floats] = np.stack([_HANN, _HANN * np.where(np.arange(_FFT) % 2, -1, 1)], axis=1)
-"""The first line of the spectrum, an offset, and its last."""
 
 _HALF_RING: Final = RING // 2
 _SINCE_MIDDLE: Final[Doubles] = np.arange(RING, dtype=np.float64) - (RING - 1) / 2
@@ -224,38 +219,13 @@ def _by_spectrum(audio: Floats, digit: Ints, enough: Bools) -> tuple[Bools, Bool
     steady, low = (squares @ _LOW_SUMS).T
     dial_tone = steady > MIN_STEADY_SHARE * low
     passes, low_band = np.zeros((2, digit.size), dtype=np.bool_)
-    rows = np.flatnonzero(enough)
+    rows = np.flatnonzero(enough | dial_tone)
     if rows.size:
         pair, above, strongest = _beside(audio[rows], digit[rows])
-        passes[rows] = strongest < MAX_LINE * pair
+        passes[rows] = enough[rows] & (strongest < MAX_LINE * pair)
         dial_tone[rows] &= pair > MIN_SHARE * above
         low_band[rows] = low[rows] > 0.3 * pair
-    rows = np.flatnonzero(dial_tone & ~enough)
-    if rows.size:
-        pair, above = _pair(audio[rows], digit[rows], low[rows])
-        dial_tone[rows] = pair > MIN_SHARE * above
-        low_band[rows] = low[rows] > 0.3 * pair
     return passes, dial_tone & ~passes, low_band
-
-
-def _pair(audio: Floats, digit: Ints, low: Floats) -> tuple[Floats, Floats]:
-    """Energy of the two tones and of all above 565 Hz, in the spectrum of the Hann-windowed audio.
-
-    Args:
-        audio: shape (n, _FFT).
-        digit: index into KEYS, one for each.
-        low: energy below 565 Hz.
-    """
-    squares = audio @ _NEAR_LINES
-    squares *= squares
-    n_lines = squares.shape[1] // 2
-    near = squares[:, :n_lines] + squares[:, n_lines:]
-    pair = near[np.arange(digit.size)[:, None], _near(digit) - _FIRST_NEAR].sum(axis=1)
-    windowed = audio * _HANN
-    # Parseval: twice the energy is in the lines from the second to the last but one.
-    first, last = ((audio @ _ENDS) ** 2).T
-    total = (_FFT * np.einsum("ij,ij->i", windowed, windowed) - first + last) / 2
-    return pair, total - low
 
 
 def _near(digit: Ints) -> Ints:
@@ -265,7 +235,8 @@ def _near(digit: Ints) -> Ints:
 
 
 def _beside(audio: Floats, digit: Ints) -> tuple[Floats, Floats, Floats]:
-    """What _pair tells, by the whole spectrum, and the energy of the strongest line besides the two tones.
+    """Energy of the two tones, of all above 565 Hz, and of the strongest line besides the tones, in the
+    spectrum of the Hann-windowed audio.
 
     Args:
         audio: shape (n, _FFT).
