@@ -5,8 +5,8 @@
 
 Question: the largest number of concurrent recorded callbacks (two legs each), and of one-leg calls that hear
 a prompt, with every call set up, no packet lost, 99.9 % of the gaps between two packets of a telephone at
-40 ms or less, and every recording growing as fast as time. Unit: calls on one core. Budget: 2.5 × Asterisk
-recorded, 1.5 × Asterisk prompts.
+40 ms or less, 99 % of the packets bit by bit as they were said, and every recording growing as fast as time.
+Unit: calls on one core. Budget: 2.5 × Asterisk recorded, 1.5 × Asterisk prompts.
 
 Calls are added to those that are up already, in steps that become smaller as the processor's time runs out,
 and looked at for a window each; after the step that fails, the room between it and the last good one is

@@ -30,6 +30,7 @@ def found(folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Kne
     monkeypatch.setattr("benchmarks.calls_run.LATEST_P999_MS", 1000.0)
     monkeypatch.setattr("benchmarks.calls_run.LATEST_MS", 1000.0)
     monkeypatch.setattr("benchmarks.calls_run.WIDEST_GAP_MS", 1000.0)
+    monkeypatch.setattr("benchmarks.calls_run.MOST_UNLIKE", 1.0)
     told: list[str] = []
     plan = Plan("ours", kind, start=4, step=4, window_s=1.0, every_s=0.02, listen=2)
     return Search(folder / "runs", plan, told.append).find(), told

@@ -109,10 +109,16 @@ def test_good_step_has_no_faults() -> None:
         (replace(HEARD, lost=12), "12 packets lost"),
         (replace(HEARD, missing=7), "7 packets never sent"),
         (replace(HEARD, gap_p999_ms=41.0), "gap p99.9 41 ms"),
+        # Of both parties' 300,000.
+        (replace(HEARD, known=145_500), "1.5 % of the packets unlike what was said"),
     ],
 )
 def test_fault_is_named(party: Heard, fault: str) -> None:
     assert step(party).faults == (fault,)
+
+
+def test_slip_now_and_then_is_carried() -> None:
+    assert step(replace(HEARD, known=147_000, jumps=1_000)).faults == ()
 
 
 def test_gap_at_the_limit_is_carried() -> None:
@@ -124,10 +130,10 @@ def test_recording_that_does_not_grow_is_a_fault() -> None:
 
 
 def test_late_generator_makes_a_step_void_and_is_no_fault_of_the_subject() -> None:
-    late = step(late_p999_ms=6.1, late_max_ms=8.0)
-    assert late.generator_faults == ("the generator woke up late: p99.9 6.1 ms, at the most 8.0 ms",)
+    late = step(late_p999_ms=12.1, late_max_ms=15.0)
+    assert late.generator_faults == ("the generator woke up late: p99.9 12.1 ms, at the most 15.0 ms",)
     assert late.faults == ()
-    assert step(late_max_ms=25.0).generator_faults != ()
+    assert step(late_max_ms=45.0).generator_faults != ()
 
 
 def test_packets_that_the_generator_could_not_send_make_a_step_void() -> None:
@@ -140,7 +146,7 @@ def test_step_that_nobody_counted_proves_nothing() -> None:
 
 def test_step_says_what_was_heard() -> None:
     said = str(step(replace(HEARD, known=149_990, jumps=2)))
-    assert "300000 packets sent, 300000 heard (10 unlike what was sent, 2 jumps)" in said
+    assert "300000 packets sent, 300000 heard (10 unlike what was said, 2 jumps)" in said
     assert "recordings grown: 600 of 600" in said
 
 
