@@ -65,8 +65,17 @@ def init(
 
 
 @commands.command()
-def serve(config: Config = CONFIG) -> None:
+def serve(
+    config: Config = CONFIG,
+    check: Annotated[bool, typer.Option("--check", help="Only say whether the settings can work.")] = False,
+) -> None:
     """Serve the voice-call API until SIGTERM; SIGHUP leaves the calls to the next `serve`."""
+    if check:
+        from ivrcore.service.wiring import check_settings
+
+        carried_out(config, check_settings)
+        print(f"{config}: the settings can work")  # noqa: T201
+        return
     from ivrcore.service.serve import run_serve
 
     raise typer.Exit(carried_out(config, run_serve))

@@ -13,7 +13,7 @@ from ivrcore.service.admin.ports import AdminPorts, Places
 from ivrcore.service.api.ports import CallService, KnownAnswer, LoginTokens, Ports
 from ivrcore.service.model import ClientApp, Recording
 from ivrcore.service.sections import NotifyMode
-from ivrcore.service.settings import ServiceSettings
+from ivrcore.service.settings import ServiceSettings, SettingsError
 from ivrcore.service.settle import Bookkeeping
 from ivrcore.service.store import accounts, idempotency, nonces, recordings, tokens
 from ivrcore.service.store.database import Database
@@ -64,6 +64,22 @@ def supervisor_settings(settings: ServiceSettings) -> SupervisorSettings:
         restart_first_s=settings.workers.backoff_min_s,
         restart_most_s=settings.workers.backoff_max_s,
     )
+
+
+def check_settings(settings: ServiceSettings) -> None:
+    """What can be told of settings before anything is opened, beyond their form.
+
+    Raises:
+        SipConfigError, SettingsError: a file that they name is missing; one line.
+    """
+    supervisor_settings(settings)
+    for key, path in (
+        ("http.certificate", settings.http.certificate),
+        ("http.key", settings.http.key),
+        ("notify.ca_file", settings.notify.ca_file),
+    ):
+        if path is not None and not path.is_file():
+            raise SettingsError(f"{key}: there is no file {path}")
 
 
 def utc_now() -> datetime:

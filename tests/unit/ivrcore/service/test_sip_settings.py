@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from ivrcore.cli import app
 from ivrcore.service.settings import ServiceSettings, SettingsError, load
 from ivrcore.service.wiring import supervisor_settings
 from ivrcore.service.workers.process import make_directory
@@ -122,6 +124,33 @@ def test_missing_file_of_tls_is_named_before_any_worker_starts(file: Path) -> No
     with pytest.raises(SipConfigError) as error:
         supervisor_settings(settings)
     assert str(error.value) == f"TLS authorities: there is no file {file.parent}/theirs.pem"
+
+
+def checked(file: Path, text: str) -> tuple[int, str]:
+    file.write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(app, ["serve", "--check", "-c", str(file)])
+    return result.exit_code, result.output
+
+
+def test_check_says_whether_settings_can_work_and_serves_nothing(file: Path) -> None:
+    assert checked(file, EVERYTHING) == (0, f"{file}: the settings can work\n")
+    assert not (file.parent / "ivrcore-data").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[workers]\ntls_authorities = "no.pem"', "TLS authorities: there is no file {}/no.pem"),
+        ('[http]\ncertificate = "ours.pem"\nkey = "no.key"', "http.key: there is no file {}/no.key"),
+        ('[notify]\nca_file = "no.pem"', "notify.ca_file: there is no file {}/no.pem"),
+        ('[workers]\nbind = "x"', "{}/ivrcore.toml: workers: address 'x' is not an IP address such as "),
+    ],
+)
+def test_check_refuses_what_cannot_work_in_one_line(file: Path, text: str, says: str) -> None:
+    status, output = checked(file, text)
+    (line,) = output.splitlines()
+    assert status == 2
+    assert line.startswith(f"ivrcore: {says.format(file.parent)}")
 
 
 def test_environment_sets_them_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
