@@ -282,7 +282,7 @@ def measure(quick: bool, tell: Tell, kinds: tuple[str, ...] = ("record", "prompt
             knees[who] = find(quick_plan(who, kind) if quick else Plan(who, kind), tell)
         rows += rows_of(kind, knees)
     if not quick:
-        rows += second_opinion.measure(tell)
+        rows += second_opinion.measure(tell, repeat=2)
     return rows
 
 
