@@ -5,7 +5,7 @@ import pytest
 
 from media.dtmf.digit import COLUMNS_HZ, KEYS, ROWS_HZ
 from media.dtmf.envelope import CENTRES, MAX_BRIDGED_WINDOWS, NOMINAL, Run, envelope, locate
-from media.dtmf.screen import screen
+from media.dtmf.screen import lasting_dial_tone, screen
 from media.dtmf.tables import (
     BLOCK,
     GRID_HALF,
@@ -78,6 +78,54 @@ def test_screen_judges_each_leg_by_itself() -> None:
     before = np.stack([np.zeros(BLOCK, np.float32), one[0], np.zeros(BLOCK, np.float32)])
     now = np.stack([np.zeros(BLOCK, np.float32), one[1], np.zeros(BLOCK, np.float32)])
     assert screen(before, now).where.tolist() == [1]
+
+
+def test_screen_sees_the_same_in_int16_and_in_more_ticks_than_it_multiplies_at_once() -> None:
+    keys = [key_signal(Key(digit, on_ms=400), RNG) for digit in KEYS * 3]
+    signal = np.concatenate(keys) + noise(len(keys) * 3200, -40, RNG)
+    before, now = ticks(np.round(signal))
+    assert now.shape[0] > 900
+    wide, narrow = screen(before, now), screen(before.astype(np.int16), now.astype(np.int16))
+    assert wide.where.size > 850
+    assert narrow.where.tolist() == wide.where.tolist()
+    assert narrow.digit.tolist() == wide.digit.tolist()
+    parts = [
+        screen(before[at : at + 100], now[at : at + 100]).where + at for at in range(0, now.shape[0], 100)
+    ]
+    assert np.concatenate(parts).tolist() == wide.where.tolist()
+
+
+def lasting(signal: Signal) -> bool:
+    return bool(lasting_dial_tone(signal[-RING:].astype(np.float32)[None, :])[0])
+
+
+@pytest.mark.parametrize("tones_hz", [(350, 440), (350, 450), (400,), (425,), (440,), (50,), (60,)])
+def test_dial_tone_lasts_when_it_has_filled_the_ring(tones_hz: tuple[int, ...]) -> None:
+    for start in range(4):
+        signal = np.sum([sine(tone_hz, RING, -10, float(start)) for tone_hz in tones_hz], axis=0)
+        assert lasting(signal + noise(RING, -40, RNG))
+        assert lasting(signal + ring_with("5", 400, 400)[0])
+
+
+def test_dial_tone_that_began_within_the_ring_lasts_no_less_backwards() -> None:
+    """The ring is folded around its middle: neither half counts for more."""
+    held = []
+    for length in range(60, RING, 60):
+        signal = sine(425, RING, -10) + sine(300, RING, -14)
+        signal[:length] = sine(200, length, -13)
+        held.append(lasting(signal))
+        assert lasting(signal[::-1]) == held[-1]
+    assert not held[-1]
+
+
+def test_offset_lasts_as_a_dial_tone_does() -> None:
+    assert lasting(np.full(RING, 2000.0) + noise(RING, -30, RNG))
+
+
+def test_pitch_that_glides_through_the_dial_tones_is_none() -> None:
+    time_s = np.arange(RING) / 8000
+    assert not lasting(amplitude_of(-10) * np.sin(2 * np.pi * (200 * time_s + 1200 * time_s**2)))
+    assert not lasting(sine(250, RING, -10))
 
 
 def test_high_pass_stops_dial_tones_and_passes_the_lowest_row() -> None:
