@@ -75,7 +75,8 @@ def main() -> int:
     options = parser.parse_args()
     # A bench that is stopped still takes its container and its telephones with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    benches = [bench for bench in BENCHES if not options.only or bench.name in options.only]
+    wanted = options.only or [bench.name for bench in BENCHES if bench.in_quick or not options.quick]
+    benches = [bench for bench in BENCHES if bench.name in wanted]
     careful = not options.quick and not options.only
     output = options.output or (ROOT / "benchmarks" if careful else BUILD) / "RESULTS.md"
     command = "make bench-quick" if options.quick else "make bench"

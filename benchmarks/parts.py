@@ -29,13 +29,19 @@ MS_A_CALL_MINUTE = 600.0
 
 @dataclass(frozen=True)
 class Bench:
-    """One part. `command`: what measures the same by itself; `short_form`: it knows --quick."""
+    """One part.
+
+    Attributes:
+        command: what measures the same by itself. short_form: it knows --quick.
+        in_quick: the short form of all has it, too.
+    """
 
     name: str
     title: str
     command: str
     measure: Callable[[bool, Tell], list[Row]]
     short_form: bool = True
+    in_quick: bool = True
 
 
 RECORDED, CALL_MINUTE = "recorded two-leg call", "ms of a core a call-minute"
@@ -48,10 +54,10 @@ VERSIONS: dict[str, str] = {}
 
 
 def calls(quick: bool, tell: Tell) -> list[Row]:
-    """What a call costs; in the short form a short one's processor time alone."""
+    """What a call costs."""
     from benchmarks.bench_calls import Figure, Plan, measure
 
-    plan = Plan(30, 5.0, 1, what=("short",)) if quick else Plan(100, 12.0, 3)
+    plan = Plan(30, 5.0, 1) if quick else Plan(100, 12.0, 3)
     with tempfile.TemporaryDirectory(prefix="bench-calls-") as folder:
         figures, versions = measure(Path(folder), plan)
     VERSIONS.update(versions)
@@ -72,13 +78,12 @@ def calls(quick: bool, tell: Tell) -> list[Row]:
         notes = [note(f) for f in figures if f.what == figure and (f.whole or f.heard_a_call)]
         return Row(what, unit, median["ours"], median["asterisk"], budget, "; ".join(dict.fromkeys(notes)))
 
-    rows = [
+    return [
         row(RECORDED, "recorded call", CALL_MINUTE, "≤ 0.35 × Asterisk", MS_A_CALL_MINUTE),
         row("memory of a recorded call", "memory", "KiB", "≤ 1.0 × Asterisk"),
         row("one-leg call with a prompt", "prompt", "% of a core", "≤ 0.67 × Asterisk"),
         row("one-leg call of half a second, whole", "short call", "ms of a core", "≤ 1.67 × Asterisk"),
     ]
-    return [row for row in rows if row.ours is not None or not quick]
 
 
 def knee(quick: bool, tell: Tell) -> list[Row]:
@@ -88,7 +93,7 @@ def knee(quick: bool, tell: Tell) -> list[Row]:
     if not quick:
         return knee.measure(False, tell)
     knees = {}
-    for who, start, step in (("ours", 500, 150), ("asterisk", 200, 50)):
+    for who, start, step in (("ours", 600, 200), ("asterisk", 250, 50)):
         found = knee.Knee(0)
         while not found.calls and start >= LEAST_CALLS:  # a slow machine may not carry the first step
             plan = replace(knee.quick_plan(who, "record"), start=start, step=step, window_s=QUICK_WINDOW_S)
@@ -107,7 +112,7 @@ def rate(quick: bool, tell: Tell) -> list[Row]:
     """Calls a second."""
     from benchmarks.rate import measure
 
-    return measure(quick, tell)
+    return measure(quick, tell, versions=VERSIONS)
 
 
 def latency(quick: bool, tell: Tell) -> list[Row]:
@@ -201,7 +206,7 @@ def dtmf(quick: bool, tell: Tell) -> list[Row]:
 
 
 BENCHES = (
-    Bench("calls", "What a call costs", "python benchmarks/bench_calls.py", calls),
+    Bench("calls", "What a call costs", "python benchmarks/bench_calls.py", calls, in_quick=False),
     Bench("knee", "How many calls at once", "python benchmarks/knee.py", knee),
     Bench("rate", "Calls a second", "python benchmarks/rate.py", rate),
     Bench("latency", "How soon it is heard and reported", "python benchmarks/latency.py", latency),

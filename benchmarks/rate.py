@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -63,14 +63,22 @@ class Plan:
 
 @dataclass(frozen=True)
 class Reached:
-    """What a ramp ended with. `rate`: calls/s of the last step in order, 0 for none; `why`: what ended it."""
+    """What a ramp ended with.
+
+    Attributes:
+        rate: calls/s of the last step in order, 0 for none. why: what ended it.
+        version: of the subject.
+    """
 
     rate: float
     why: str
+    version: str = field(default="", compare=False)
 
 
 class Subject(Protocol):
     """What is measured."""
+
+    version: str
 
     def begin(self) -> None:
         """Begin calls until the ramp is over or `stop`."""
@@ -104,9 +112,12 @@ class Ours:
                 stderr=subprocess.DEVNULL,
                 text=True,
             )
+        self.pid = self._process.pid  # taskset becomes what it starts
         assert self._process.stdout is not None
-        if not self._process.stdout.readline():
+        told = self._process.stdout.readline()
+        if not told:
             raise RuntimeError("the core ended before its time (make engine?)")
+        self.version = str(json.loads(told)["limits"])
 
     def begin(self) -> None:
         self._tell()
@@ -245,17 +256,24 @@ def highest_rate(folder: Path, who: str, steps: Sequence[Step], tell: Callable[[
             subject.end()
     if judge.reached is None:
         raise RuntimeError(f"{who}: {len(crowd.calls)} calls came, and no result")
-    return judge.reached
+    return replace(judge.reached, version=subject.version)
 
 
-def measure(quick: bool, tell: Callable[[str], None], plan: Plan | None = None) -> list[Row]:
-    """Ours and Asterisk in turn."""
+def measure(
+    quick: bool,
+    tell: Callable[[str], None],
+    plan: Plan | None = None,
+    versions: dict[str, str] | None = None,
+) -> list[Row]:
+    """Ours and Asterisk in turn; `versions` learns who was measured."""
     plan = plan or Plan.of(quick)
     reached: dict[str, list[Reached]] = {who: [] for who in plan.who}
     with tempfile.TemporaryDirectory(prefix="bench-rate-") as name:
         for repeat in range(plan.repeat):
             for who in plan.who:
                 reached[who].append(highest_rate(Path(name) / f"{repeat}-{who}", who, plan.steps, tell))
+    if versions is not None:
+        versions.update({who: each[0].version for who, each in reached.items()})
     means = {who: statistics.fmean(one.rate for one in each) for who, each in reached.items()}
     note = "; ".join(f"{who} ended {' and '.join(one.why for one in each)}" for who, each in reached.items())
     what = "calls a second of a one-leg IVR"

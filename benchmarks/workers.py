@@ -38,7 +38,7 @@ from tests.e2e.loopback.wirephone import PACKET_SAMPLES  # noqa: E402
 from tests.e2e.service.house import DISPLAY_A, DISPLAY_B, House  # noqa: E402
 
 EVERY_S = 0.05
-SETTLE_S = 2.0
+SETTLE_S = 1.0
 START_S = 30.0
 TALK_S = 4.0
 FIRST_NUMBER = 13800_200_000
@@ -56,7 +56,7 @@ class Plan:
     @classmethod
     def of(cls, quick: bool) -> "Plan":
         """Few calls: the telephones must not take the second core from its worker."""
-        return cls(15, 3.0) if quick else cls(40, 20.0)
+        return cls(12, 3.0) if quick else cls(40, 20.0)
 
 
 @dataclass(frozen=True)
