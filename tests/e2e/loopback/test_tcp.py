@@ -20,8 +20,14 @@ NewCore = Callable[..., Core]
 
 @pytest.fixture
 def new_core(parties: ExitStack, cache_dir: Path) -> NewCore:
-    """Starts a core with these settings."""
-    return lambda **settings: parties.enter_context(Core(cache_dir, **settings))
+    """Starts a core with these settings; it is up, or has refused them."""
+
+    def start(**settings: object) -> Core:
+        core = parties.enter_context(Core(cache_dir, **settings))
+        core.wait("ready", "refused")
+        return core
+
+    return start
 
 
 @pytest.mark.parametrize("also_bind", ["", pytest.param("::1", marks=needs_ipv6)])
