@@ -205,6 +205,8 @@ def test_calls_come_in_on_both_addresses(
     new_core: NewCore, core: Core, talks: dict[str, Path], tmp_path: Path
 ) -> None:
     house, caller_6 = new_core(also_bind="::1"), new_core(bind="::1")
+    for one in (house, caller_6, core):
+        one.wait("ready")
     for n, nobody in enumerate(("127.0.0.1:9", "[::1]:9")):
         # A trunk of each family that would refuse them: what comes in is none of its business.
         house.dial(f"T{n}", "100", trunk={"host": nobody, "transport": "tls", "srtp": "required"})
