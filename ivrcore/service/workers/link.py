@@ -230,6 +230,10 @@ class Link:
         return Deferred.fromCoroutine(self._take_event(event))
 
     async def _take_event(self, event: CallEvent) -> dict[str, object]:
+        if self._over:
+            # One more may have come in the same read as what let us leave. It would be stored, and its push
+            # dropped; the worker has it, and tells it to the next front end.
+            raise NotStored("the front end has left")
         if event.kind is EventKind.RECORD and self._book.pop(event.session, None) is not None:
             self._stopping.discard(event.session)
             self._owner.on_room()

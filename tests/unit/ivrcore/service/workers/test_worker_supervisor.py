@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +12,9 @@ from twisted.python.failure import Failure
 
 from ivrcore.codes import StateCode
 from ivrcore.commands import Status
-from ivrcore.service.workers.errors import AlreadyRunning, NoWorker, Stopped
+from ivrcore.events import Party
+from ivrcore.service.model import CallEvent, EventKind
+from ivrcore.service.workers.errors import AlreadyRunning, NotStored, NoWorker, Stopped
 from ivrcore.service.workers.job import Job
 from ivrcore.service.workers.listener import Adopted, SupervisorSettings
 from ivrcore.service.workers.settings import WorkerSettings
@@ -377,6 +380,19 @@ def test_next_front_end_adopts_what_goes_on(house: House) -> None:
     assert house.stored.of("s2") == [(1, "disconnect"), (2, "record")]
     assert len(house.workers.all) == 2
     assert house.stored.lost_calls == {}
+
+
+def test_event_that_comes_while_the_front_end_leaves_is_the_next_ones(house: House) -> None:
+    # Taken with the answer that let it leave, in one read: stored here, its push would be dropped.
+    supervisor = house.start(workers=1)
+    house.dispatch(supervisor, notification("s1"))
+    (link,) = supervisor._links.values()
+    supervisor.leave()
+    event = CallEvent("s1", 1, EventKind.CALLOUT, datetime.fromtimestamp(1.0, UTC), Party.A)
+    refusals: list[Failure] = []
+    link.take_event(event).addErrback(refusals.append)
+    assert [type(one.value) for one in refusals] == [NotStored]
+    assert house.stored.events == []
 
 
 def test_next_front_end_finishes_what_died_meanwhile_before_it_is_started(house: House) -> None:
