@@ -30,8 +30,13 @@ BUSY_LOAD = 0.5
 """A load average above it, before anything has begun, is other work."""
 
 
-def run(benches: Sequence[Bench], quick: bool, say: Callable[[str], None]) -> list[Part]:
-    """All parts, whatever becomes of each."""
+def run(
+    benches: Sequence[Bench],
+    quick: bool,
+    say: Callable[[str], None],
+    keep: Callable[[list[Part]], None] = lambda _: None,
+) -> list[Part]:
+    """All parts, whatever becomes of each; `keep` gets those that there are after each."""
     parts = []
     began_s = time.monotonic()
     for number, bench in enumerate(benches, 1):
@@ -44,6 +49,7 @@ def run(benches: Sequence[Bench], quick: bool, say: Callable[[str], None]) -> li
         tell(bench.title)
         part = run_one(bench, quick, tell)
         parts.append(part)
+        keep(parts)
         tell(f"failed: {part.failed}" if part.failed else f"done in {part.took_s:.0f} s")
         if part.rows:
             say(table_of(part.rows))
@@ -85,11 +91,20 @@ def main() -> int:
     load = os.getloadavg()[0]
     if load > BUSY_LOAD:
         print(f"The load average is {load:.1f}: this machine does other work, which the figures will show.")
-    parts = run(benches, options.quick, lambda text: print(text, flush=True))
-    page = page_of(parts, command, f"{datetime.now(UTC):%Y-%m-%d}", VERSIONS)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(page)
-    print(f"\n{page}\nwritten to {output}", flush=True)
+
+    def keep(parts: list[Part]) -> None:
+        """Half an hour is long: what there is stays when the rest is stopped."""
+        stopped = (
+            "" if len(parts) == len(benches) else f" (stopped after {len(parts)} of {len(benches)} parts)"
+        )
+        page = page_of(parts, command + stopped, f"{datetime.now(UTC):%Y-%m-%d}", VERSIONS)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        part = output.with_suffix(".part")
+        part.write_text(page)
+        part.replace(output)
+
+    parts = run(benches, options.quick, lambda text: print(text, flush=True), keep)
+    print(f"\n{output.read_text()}\nwritten to {output}", flush=True)
     return 1 if any(part.failed for part in parts) else 0
 
 
