@@ -20,11 +20,11 @@ from pathlib import Path
 from urllib.error import URLError
 
 from scripts.engine import build, debian
-from scripts.engine.steps import BuildError, NoSourceError, say, step
+from scripts.engine.steps import BuildError, NothingToBuildError, say, step
 from sip.engine_choice import VARIABLE, current_link, engines_dir
 
 _FETCH_TIMEOUT_S = 30
-_EXIT_NO_SOURCE = 77
+_EXIT_NOTHING_TO_BUILD = 77
 """What a test that cannot run here ends with, as the testbed of docker/asterisk does."""
 
 _FROM_DEBIAN = "debian.sha256"
@@ -35,7 +35,7 @@ def main() -> int:
     """Build or find the engine, and tell how to use it.
 
     Returns:
-        Exit status: 0; 1 with one line of what went wrong; 77 where no source is to be had.
+        Exit status: 0; 1 with one line of what went wrong; 77 where no source or compiler is to be had.
     """
     parser = argparse.ArgumentParser(
         prog="make engine", description=__doc__.splitlines()[0] if __doc__ else ""
@@ -49,7 +49,7 @@ def main() -> int:
         engine = _engine(options.source, options.sha256.lower(), options.refresh, options.jobs)
     except BuildError as error:
         print(f"engine: {error}", file=sys.stderr)
-        return _EXIT_NO_SOURCE if isinstance(error, NoSourceError) else 1
+        return _EXIT_NOTHING_TO_BUILD if isinstance(error, NothingToBuildError) else 1
     except KeyboardInterrupt:
         return 130
     facts = engine.facts

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from scripts.engine.steps import BuildError, NoSourceError, answer, say
+from scripts.engine.steps import BuildError, NothingToBuildError, answer, say
 
 PACKAGES = (
     "build-essential",
@@ -39,12 +39,12 @@ def install_what_is_missing(*packages: str) -> None:
     """Install Debian packages; where there is no dpkg, only look for the tools.
 
     Raises:
-        BuildError: they cannot be installed; the text names them.
+        NothingToBuildError: they cannot be installed; the text names them.
     """
     if not shutil.which("dpkg-query"):
         missing = [tool for tool in TOOLS if not shutil.which(tool)]
         if missing:
-            raise BuildError(f"needed and not installed: {', '.join(missing)}")
+            raise NothingToBuildError(f"needed and not installed: {', '.join(missing)}")
         return
     missing = [package for package in packages if not _is_installed(package)]
     if not missing:
@@ -58,7 +58,7 @@ def install_what_is_missing(*packages: str) -> None:
             [*as_root, "apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing], environment
         )
     except BuildError as error:
-        raise BuildError(f"install these packages: {' '.join(missing)} ({error})") from error
+        raise NothingToBuildError(f"install these packages: {' '.join(missing)} ({error})") from error
 
 
 def _is_installed(package: str) -> bool:
@@ -72,10 +72,10 @@ def fetch_component(target: Path) -> str:
     """Download the pjproject of Debian's asterisk source; returns its SHA-256, which apt checked.
 
     Raises:
-        NoSourceError: no suite has it, or this machine's apt knows no Debian mirror.
+        NothingToBuildError: no suite has it, or this machine's apt knows no Debian mirror.
     """
     if not shutil.which("apt-get"):
-        raise NoSourceError("there is no apt-get here: give a tarball by SOURCE=path-or-URL SHA256=…")
+        raise NothingToBuildError("there is no apt-get here: give a tarball by SOURCE=path-or-URL SHA256=…")
     mirror = _mirror()
     failures = []
     for suite in SUITES:
@@ -83,7 +83,7 @@ def fetch_component(target: Path) -> str:
             return _fetch_from(mirror, suite, target)
         except BuildError as error:
             failures.append(f"{suite}: {error}")
-    raise NoSourceError(
+    raise NothingToBuildError(
         f"apt did not find pjproject's source ({'; '.join(failures)}); "
         "give a tarball by SOURCE=path-or-URL SHA256=…"
     )
@@ -96,7 +96,7 @@ def _mirror() -> str:
         label, _, site = line.partition(" ")
         if label == "Debian":
             return site
-    raise NoSourceError(
+    raise NothingToBuildError(
         "this machine's apt knows no Debian mirror (apt-get update may be missing): "
         "give a tarball by SOURCE=path-or-URL SHA256=…"
     )

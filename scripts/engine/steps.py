@@ -15,8 +15,8 @@ class BuildError(Exception):
     """The engine cannot be built; its text is one line that says what to do about it."""
 
 
-class NoSourceError(BuildError):
-    """There is no source of pjproject to be had here, as without a network."""
+class NothingToBuildError(BuildError):
+    """There is no source of pjproject, or no compiler, to be had here, as without a network."""
 
 
 def say(text: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from scripts.engine import __main__ as program
 from scripts.engine import build, corrections, debian
-from scripts.engine.steps import BuildError, NoSourceError, answer, run
+from scripts.engine.steps import BuildError, NothingToBuildError, answer, run
 from sip.engine_choice import BUILD_FILE
 
 VERSION = "export PJ_VERSION_MAJOR  := {}\nexport PJ_VERSION_MINOR  := {}\nexport PJ_VERSION_REV    := {}\n"
@@ -146,7 +146,7 @@ def test_no_source_is_told_from_a_build_that_failed(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("sys.argv", ["engine"])
-    for error, status in ((NoSourceError("no mirror"), 77), (BuildError("no compiler"), 1)):
+    for error, status in ((NothingToBuildError("no mirror"), 77), (BuildError("no compiler"), 1)):
 
         def fetch(target: Path, error: BuildError = error) -> str:
             raise error
