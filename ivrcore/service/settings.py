@@ -19,17 +19,11 @@ from pydantic_settings import SettingsError as SourceError
 from ivrcore.service.api.settings import ApiSettings
 from ivrcore.service.sections import (
     ApiSection,
-    BarredPolicy,
     BillingSettings,
     CallSettings,
-    FrequencySettings,
     HttpSettings,
-    LogFormat,
-    NotifyMode,
     NotifySettings,
-    NumberPolicy,
     OpsSettings,
-    PushSignature,
     RecordingSettings,
     RetentionSettings,
     SpeechSection,
@@ -41,32 +35,6 @@ from sip.address import family_towards
 from sip.errors import SipConfigError
 from sip.routes import Route, Routes
 from sip.trunk import Trunk
-
-__all__ = [
-    "ApiSection",
-    "BarredPolicy",
-    "BillingSettings",
-    "CallSettings",
-    "FrequencySettings",
-    "HttpSettings",
-    "LogFormat",
-    "NotifyMode",
-    "NotifySettings",
-    "NumberPolicy",
-    "OpsSettings",
-    "PushSignature",
-    "RecordingSettings",
-    "RetentionSettings",
-    "ServiceSettings",
-    "SettingsError",
-    "SpeechSection",
-    "StoreSettings",
-    "TrunkSettings",
-    "WorkersSettings",
-    "anchored",
-    "load",
-    "section_of",
-]
 
 ENVIRONMENT = "IVRCORE_"
 

@@ -11,17 +11,15 @@ import pytest
 from pydantic import BaseModel
 
 from ivrcore.service.api.settings import ApiSettings, CreatedZone
-from ivrcore.service.sections import BarredPolicy, Section, TrunkSettings
-from ivrcore.service.settings import (
-    ENVIRONMENT,
+from ivrcore.service.sections import (
+    BarredPolicy,
     NotifyMode,
     NumberPolicy,
     PushSignature,
-    ServiceSettings,
-    SettingsError,
-    load,
-    section_of,
+    Section,
+    TrunkSettings,
 )
+from ivrcore.service.settings import ENVIRONMENT, ServiceSettings, SettingsError, load, section_of
 
 TRUNK = '[[trunks]]\nname="{}"\nhost="b.example"\n'
 SECRET = "correct horse battery staple"

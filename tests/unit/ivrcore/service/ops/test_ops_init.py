@@ -18,14 +18,8 @@ from ivrcore.service.ops.init import First, Initialised, run_init
 from ivrcore.service.ops.offline import offline_store
 from ivrcore.service.ops.template import WIDTH, commented_toml, toml_value
 from ivrcore.service.rules.statement import run_bill
-from ivrcore.service.settings import (
-    ENVIRONMENT,
-    NumberPolicy,
-    ServiceSettings,
-    SettingsError,
-    load,
-    section_of,
-)
+from ivrcore.service.sections import NumberPolicy
+from ivrcore.service.settings import ENVIRONMENT, ServiceSettings, SettingsError, load, section_of
 from ivrcore.service.store import accounts, numbers
 from ivrcore.service.store.errors import StoreError
 
